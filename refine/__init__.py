@@ -1,0 +1,1 @@
+"""spte-refine: check the page-table protocols of Linux KVM."""
