@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --durations=10 -q
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations=10 -q
 
 # $(call tier,NAME,COMMAND): run a command and say how long it took, whether it went well or not.
 define tier
