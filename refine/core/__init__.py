@@ -1,0 +1,1 @@
+"""The typed core: terms, systems, states, traces and edits."""

@@ -1,0 +1,1 @@
+"""The engines: from a system and a question to a verdict."""
