@@ -77,7 +77,9 @@ class Op(enum.Enum):
     COLLECT = "collect"  # data: binder; body bool: the set of those for which it holds
 
     SELECT = "select"  # array, index; outside an Int domain: the item's default
-    STORE = "store"  # array, index, value: the array with one entry replaced; outside an Int domain: unchanged
+    STORE = (
+        "store"  # array, index, value: the array with one entry replaced; outside an Int domain: unchanged
+    )
     LAMBDA = "lambda"  # data: binder; body: the array of the body's values
 
     RECORD = "record"  # one argument a field
@@ -228,6 +230,9 @@ def ite(c: Expr, x: Expr, y: Expr) -> Expr:
         return y
     if c.op is Op.NOT:
         return ite(c.args[0], y, x)
+    merged = _ite_store(c, x, y)
+    if merged is not None:
+        return merged
     if isinstance(x.type, Bool):
         if x is TRUE:
             return or_(c, y)
@@ -238,6 +243,19 @@ def ite(c: Expr, x: Expr, y: Expr) -> Expr:
         if y is FALSE:
             return and_(c, x)
     return node(Op.ITE, _join_types(x.type, y.type), (c, x, y))
+
+
+def _ite_store(c: Expr, x: Expr, y: Expr) -> Expr | None:
+    """Two arms that differ from one array at one index at most are one store: keeps merged branches small."""
+    for this, other, swap in ((x, y, False), (y, x, True)):
+        if this.op is Op.STORE:
+            array, index, value = this.args
+            if other is array:
+                kept = select(array, index)
+                return store(array, index, ite(c, kept, value) if swap else ite(c, value, kept))
+    if x.op is Op.STORE and y.op is Op.STORE and x.args[:2] == y.args[:2]:
+        return store(x.args[0], x.args[1], ite(c, x.args[2], y.args[2]))
+    return None
 
 
 def _join_types(x: Type, y: Type) -> Type:
@@ -374,6 +392,8 @@ def get(x: Expr) -> Expr:
 
 
 def member(x: Expr, s: Expr) -> Expr:
+    if s.op is Op.CONST and not s.data:
+        return FALSE
     return node(Op.MEMBER, BOOL, (x, s))
 
 
@@ -398,10 +418,19 @@ def card(s: Expr) -> Expr:
 
 def select(a: Expr, i: Expr) -> Expr:
     assert isinstance(a.type, Array), "only arrays are indexed"
+    if a.op is Op.STORE and not isinstance(a.type.dom, Int):
+        if a.args[1] is i:
+            return a.args[2]
+        if a.args[1].op is Op.CONST and i.op is Op.CONST:
+            return select(a.args[0], i)
     return node(Op.SELECT, a.type.item, (a, i))
 
 
 def store(a: Expr, i: Expr, v: Expr) -> Expr:
+    if v.op is Op.SELECT and v.args[0] is a and v.args[1] is i:
+        return a
+    if a.op is Op.STORE and a.args[1] is i:
+        return store(a.args[0], i, v)
     return node(Op.STORE, a.type, (a, i, v))
 
 
@@ -426,7 +455,9 @@ def bind(op: Op, binder: Binder, body: Expr) -> Expr:
     """FORALL, EXISTS, COUNT, COLLECT or LAMBDA over `binder`."""
     match op:
         case Op.FORALL | Op.EXISTS:
-            return body if body.op is Op.CONST and cardinality(binder.type) else node(op, BOOL, (body,), binder)
+            return (
+                body if body.op is Op.CONST and cardinality(binder.type) else node(op, BOOL, (body,), binder)
+            )
         case Op.COUNT:
             return node(op, Int(0, cardinality(binder.type)), (body,), binder)
         case Op.COLLECT:

@@ -45,6 +45,12 @@ def rebuild(x: Expr, args: tuple[Expr, ...]) -> Expr:
             return e.is_some(*args)
         case Op.GET:
             return e.get(*args)
+        case Op.MEMBER:
+            return e.member(*args)
+        case Op.SELECT:
+            return e.select(*args)
+        case Op.STORE:
+            return e.store(*args)
         case Op.FORALL | Op.EXISTS | Op.COUNT | Op.COLLECT | Op.LAMBDA:
             assert isinstance(x.data, Binder), "a binder node carries its binder"
             return e.bind(x.op, x.data, *args)
@@ -75,7 +81,9 @@ def transform(x: Expr, leaf: Callable[[Expr], Expr | None], memo: dict[Expr, Exp
     return memo[x]
 
 
-def substitute(x: Expr, params: Mapping[str, Expr] | None = None, vars: Mapping[str, Expr] | None = None) -> Expr:
+def substitute(
+    x: Expr, params: Mapping[str, Expr] | None = None, vars: Mapping[str, Expr] | None = None
+) -> Expr:
     """`x` with parameters and state variables replaced. What stands under OLD is left alone.
 
     Binders never capture: no name is bound twice on a path, and lowering gives each binder a name of its own.

@@ -81,7 +81,9 @@ class Kind(enum.Enum):
     """What a property speaks of."""
 
     STATE = "state"  # `cond` holds in each reachable state without fault
-    STEP = "step"  # `cond`, over OLD and new state, holds for each transition of the rules in `of` (None: all)
+    STEP = (
+        "step"  # `cond`, over OLD and new state, holds for each transition of the rules in `of` (None: all)
+    )
     REACH = "reach"  # `cond` holds in some reachable state
     SATISFIABLE = "satisfiable"  # in each reachable state where rule `of[0]`'s guard holds, its choices exist
     FAULT = "fault"  # `fault` is none, or is a place outside `places`
@@ -98,7 +100,9 @@ class Property:
     cond: Expr
     role: str  # claim, lemma, reach, free
     doc: str = ""
-    of: tuple[str, ...] | None = None  # STEP: steps by their `Rule.step`; SATISFIABLE: one rule by its `Rule.name`
+    of: tuple[str, ...] | None = (
+        None  # STEP: steps by their `Rule.step`; SATISFIABLE: one rule by its `Rule.name`
+    )
     places: tuple[int, ...] = ()  # FAULT: the places that count
     using: tuple[str, ...] = ()
     because: tuple[str, ...] = ()

@@ -1,0 +1,157 @@
+"""What the passes of one lowering share: where diagnostics go, fresh names, limits, and the types by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+
+from refine.core.expr import Expr
+from refine.core.types import BOOL, INT, Index, Int, Option, Set, Thread, Type, Word, cardinality, is_domain
+from refine.lang import ast
+from refine.lang.scope import WORDS, Entity, Family, Scope, TypeName
+from refine.text.diag import Reporter, suggest
+from refine.text.span import Span
+
+MAX_SIZE = 256  # values of a type that arrays, sets or quantifiers range over
+MAX_DEPTH = 300  # nesting of a lowered expression
+MAX_POINTS = 4000  # steps and choices of a thread, procedures expanded
+
+
+class Abort(Exception):
+    """Gives up the statement or item at hand; its error has been reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something undefined: the condition under which it is, over the state that the expression reads, and its words."""
+
+    bad: Expr
+    what: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A typed expression, and the conditions under which it is undefined, in the order of evaluation."""
+
+    expr: Expr
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def type(self) -> Type:
+        return self.expr.type
+
+
+class Locations(Protocol):
+    """Answers `thread at step`; known only once every thread's flow is."""
+
+    def at(self, family: Family, index: Expr | None, steps: tuple[ast.Path, ...]) -> Expr: ...
+
+
+@dataclass(slots=True)
+class Context:
+    """One lowering of one file at one size."""
+
+    reporter: Reporter
+    threads: Thread = Thread(())
+    locations: Locations | None = None
+    thread_locals: dict[str, Scope] = field(default_factory=dict)
+    addresses: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # labels and step paths of each thread, for edits
+    env: dict[str, Expr] = field(default_factory=dict)  # every state variable, as itself
+    _fresh: int = 0
+
+    def fresh(self, name: str) -> str:
+        """A name that nothing else has; no source name contains a quote."""
+        self._fresh += 1
+        return f"{name}'{self._fresh}"
+
+    def fail(self, code: str, message: str, span: Span, help: str | None = None) -> NoReturn:
+        self.reporter.error(code, message, span, help)
+        raise Abort
+
+    def lookup(self, scope: Scope, name: str, span: Span) -> Entity:
+        found = scope.find(name)
+        if found is None:
+            guess = suggest(name, scope.visible())
+            self.fail(
+                "E0201",
+                f"nothing is named '{name}' here",
+                span,
+                f"did you mean '{guess}'?" if guess else None,
+            )
+        return found
+
+    def wrong_kind(self, found: Entity, name: str, wanted: str, span: Span) -> NoReturn:
+        self.fail("E0203", f"'{name}' is {WORDS[type(found)]}, not {wanted}", span)
+
+
+def core_type(cx: Context, scope: Scope, node: ast.TypeExpr) -> Type:
+    """The core type that a written type denotes."""
+    from refine.lang.exprs import constant_int  # the bounds of a range are expressions, which have types
+
+    match node:
+        case ast.BoolType():
+            return BOOL
+        case ast.IntType(None, None):
+            return INT
+        case ast.IntType(lo, hi):
+            assert lo is not None and hi is not None, "a range has both ends"
+            low, high = constant_int(cx, scope, lo), constant_int(cx, scope, hi)
+            if low > high:
+                cx.fail("E0305", f"the range {low}..{high} is empty", node.span)
+            return Int(low, high)
+        case ast.WordType(bits):
+            return Word(bits)
+        case ast.ThreadType():
+            return cx.threads
+        case ast.SetType(item):
+            return Set(domain_type(cx, scope, item))
+        case ast.OptionType(item):
+            inner = core_type(cx, scope, item)
+            if isinstance(inner, Option):
+                cx.fail("E0307", "an optional of an optional has two nones", node.span, "write one '?'")
+            return Option(inner)
+        case ast.NamedType(name, args):
+            known = scope.find(name.name)
+            if not isinstance(known, TypeName) and scope.template(name.name) is not None:
+                cx.fail(
+                    "E0307",
+                    f"'{name.name}' is a library type: it has instances, not values",
+                    node.span,
+                    f"declare an instance: {name.name} NAME;",
+                )
+            found = cx.lookup(scope, name.name, name.span)
+            if isinstance(found, TypeName):
+                if args:
+                    cx.fail("E0302", f"'{name.name}' has no type parameters", node.span)
+                return found.type
+            cx.wrong_kind(found, name.name, "a type", name.span)
+
+
+def domain_type(cx: Context, scope: Scope, node: ast.TypeExpr) -> Type:
+    """A type that arrays, sets and quantifiers may range over."""
+    type_ = core_type(cx, scope, node)
+    if not is_domain(type_):
+        cx.fail(
+            "E0307",
+            f"{type_} is no type to range over",
+            node.span,
+            "use an index, enum, bool, thread or int(a..b)",
+        )
+    size = cardinality(type_)
+    if size is not None and size > MAX_SIZE:
+        cx.fail("E0510", f"{type_} has {size} values; at most {MAX_SIZE} can be ranged over", node.span)
+    return type_
+
+
+def array_dims(cx: Context, scope: Scope, dims: tuple[ast.Dim, ...]) -> tuple[Type, ...]:
+    return tuple(domain_type(cx, scope, d.type) for d in dims)
+
+
+def is_order(type_: Type) -> bool:
+    """Whether `<` compares values of the type."""
+    from refine.core.types import IndexKind
+
+    return isinstance(type_, Int | Word) or (isinstance(type_, Index) and type_.kind is not IndexKind.INDEX)

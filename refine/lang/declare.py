@@ -1,0 +1,496 @@
+"""Declarations: a file's names and those of its libraries become a scope, state variables, rules and claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from refine.core import expr as e
+from refine.core.expr import Binder, Expr, Op
+from refine.core.types import (
+    Array,
+    Enum,
+    Index,
+    IndexKind,
+    Option,
+    Part,
+    Struct,
+    Thread,
+    Type,
+    cardinality,
+    default,
+    domain_values,
+)
+from refine.lang import ast
+from refine.lang.context import MAX_SIZE, Abort, Context, array_dims, core_type
+from refine.lang.exprs import Typer, constant_int
+from refine.lang.load import Loaded
+from refine.lang.scope import (
+    Bound,
+    Constant,
+    Edge,
+    Entity,
+    Family,
+    Function,
+    Instance,
+    Members,
+    Scope,
+    Template,
+    TypeName,
+    Variable,
+)
+from refine.text.diag import suggest
+from refine.text.span import Span
+
+MAX_STATE = 200_000  # entries of one variable's arrays
+
+
+@dataclass(frozen=True, slots=True)
+class StateVar:
+    """A state variable, its initial value, and what kind of state it is."""
+
+    variable: Variable
+    type: Type
+    init: Expr
+    kind: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSource:
+    """A `rule` and the scope of its body; of an array of instances, also the indices that it is a family over."""
+
+    name: str
+    decl: ast.RuleDecl
+    scope: Scope
+    dims: tuple[Binder, ...] = ()
+    instance: Instance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A claim, lemma, reach or assumption, where it stands."""
+
+    name: str
+    decl: ast.Claim | ast.Reach | ast.AssumeItem
+    scope: Scope
+    dims: tuple[Binder, ...] = ()
+    instance: Instance | None = None
+
+
+@dataclass(slots=True)
+class Declared:
+    """All that a file and its libraries declare, at one size."""
+
+    scope: Scope
+    state: list[StateVar] = field(default_factory=list)
+    rules: list[RuleSource] = field(default_factory=list)
+    stated: list[Stated] = field(default_factory=list)
+    threads: list[tuple[Family, ast.ThreadDecl]] = field(default_factory=list)
+    instances: list[tuple[Instance, tuple[Binder, ...]]] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    edits: list[ast.Edited] = field(default_factory=list)
+
+
+def declare(cx: Context, loaded: Loaded, sizes: Mapping[str, int]) -> Declared:
+    """The declarations of a file at given values of its parameters."""
+    declared = Declared(Scope())
+    items = [(item, file is loaded.file) for file in (*loaded.libraries, loaded.file) for item in file.items]
+    maker = _Maker(cx, declared, sizes, tuple(item for item, _ in items))
+    kinds: tuple[tuple[type, ...], ...] = (
+        (ast.Param, ast.Const, ast.IndexDecl, ast.EnumDecl, ast.MachineDecl),
+        (ast.ThreadDecl,),
+        (ast.StructDecl, ast.TypeDecl, ast.Fn, ast.Op, ast.Proc),
+        (ast.Variable, ast.Instance),
+        (ast.RuleDecl, ast.Claim, ast.Reach, ast.AssumeItem, ast.Edited, ast.Requires, ast.Hold),
+    )
+    for group in kinds:
+        for item, own in items:
+            if isinstance(item, group):
+                try:
+                    maker.item(item, own)
+                except Abort:
+                    continue
+        if group == (ast.ThreadDecl,):
+            maker.families(loaded.file.role == "library")
+    return declared
+
+
+@dataclass(slots=True)
+class _Maker:
+    cx: Context
+    out: Declared
+    sizes: Mapping[str, int]
+    items: tuple[ast.Item, ...]
+
+    def add(self, scope: Scope, name: ast.Ident, entity: Entity) -> None:
+        if name.name in scope.names:
+            self.cx.fail(
+                "E0202", f"'{name.name}' is declared twice", name.span,
+                f"the first is at {scope.spans[name.name].span}" if name.name in scope.spans else None,
+            )  # fmt: skip
+        scope.names[name.name] = entity
+        scope.spans[name.name] = name
+
+    def item(self, item: ast.Item, own: bool) -> None:
+        cx, scope = self.cx, self.out.scope
+        match item:
+            case ast.Param(name):
+                self.add(scope, name, Constant(self.sizes[name.name]))
+            case ast.Const(name, value):
+                self.add(scope, name, Constant(constant_int(cx, scope, value)))
+            case ast.ThreadDecl(name, binder):
+                self.thread(item)
+            case ast.TypeDecl(name):
+                template = Template(item, scope)
+                if name.name in scope.templates:
+                    cx.fail("E0202", f"'{name.name}' is declared twice", name.span)
+                scope.templates[name.name] = template
+            case ast.Variable() | ast.Instance():
+                self.member(item, scope, "", (), ())
+            case ast.RuleDecl(name):
+                self.out.rules.append(RuleSource(name.name, item, scope))
+            case ast.Claim(_, name) | ast.Reach(name) | ast.AssumeItem(name):
+                self.out.stated.append(Stated(name.name, item, scope))
+            case ast.Edited():
+                self.out.edits.append(item)
+            case ast.Requires() | ast.Hold():
+                cx.fail("E0404", "this belongs into a 'type { … }'", item.span)
+            case ast.Fn(name) | ast.Op(name) | ast.Proc(name):
+                function = self.function(item, scope)
+                self.add(scope, name, function)
+                if own:
+                    self.out.functions.append(function)
+            case ast.IndexDecl() | ast.EnumDecl() | ast.MachineDecl() | ast.StructDecl():
+                self.type_item(item, scope)
+            case _:
+                raise AssertionError("the caller passes only items that declare something")
+
+    def type_item(
+        self, item: ast.IndexDecl | ast.EnumDecl | ast.MachineDecl | ast.StructDecl, scope: Scope
+    ) -> None:
+        cx = self.cx
+        match item:
+            case ast.IndexDecl(kind, name, size):
+                count = constant_int(cx, scope, size)
+                if not 1 <= count <= MAX_SIZE:
+                    cx.fail(
+                        "E0510",
+                        f"'{name.name}' would have {count} values; 1 to {MAX_SIZE} are possible",
+                        size.span,
+                    )
+                self.add(scope, name, TypeName(Index(name.name, count, IndexKind(kind))))
+            case ast.EnumDecl(name, members):
+                self.enum(name, [m for m in members], scope, None, item.span)
+            case ast.MachineDecl(name, edges):
+                members = [end for edge in edges for end in (edge.source, edge.target)]
+                unique = list({m.name: m for m in members}.values())
+                order = [m.name for m in unique]
+                made = tuple(
+                    Edge(
+                        order.index(x.source.name),
+                        order.index(x.target.name),
+                        x.owner.name if x.owner else None,
+                    )
+                    for x in edges
+                )
+                self.enum(name, unique, scope, made, item.span)
+            case ast.StructDecl(name, fields):
+                typed: list[tuple[str, Type]] = []
+                for type_, field_name, dims in fields:
+                    made_type = core_type(cx, scope, type_)
+                    for dim in reversed(array_dims(cx, scope, dims)):
+                        made_type = Array(dim, made_type)
+                    if field_name.name in (f for f, _ in typed):
+                        cx.fail("E0202", f"'{field_name.name}' is declared twice", field_name.span)
+                    typed.append((field_name.name, made_type))
+                self.add(scope, name, TypeName(Struct(name.name, tuple(typed))))
+
+    def enum(
+        self,
+        name: ast.Ident,
+        members: list[ast.Ident],
+        scope: Scope,
+        edges: tuple[Edge, ...] | None,
+        span: Span,
+    ) -> None:
+        names = [m.name for m in members]
+        for k, member in enumerate(members):
+            if member.name in names[:k]:
+                self.cx.fail("E0202", f"'{member.name}' is a member twice", member.span)
+        if len(names) > MAX_SIZE:
+            self.cx.fail(
+                "E0510", f"'{name.name}' has {len(names)} members; at most {MAX_SIZE} are possible", span
+            )
+        type_ = Enum(name.name, tuple(names))
+        self.add(scope, name, TypeName(type_, edges))
+        for k, member in enumerate(members):
+            known = scope.names.get(member.name)
+            if isinstance(known, Members):
+                scope.names[member.name] = Members((*known.of, (type_, k)))
+            else:
+                self.add(scope, member, Members(((type_, k),)))
+
+    def thread(self, decl: ast.ThreadDecl) -> None:
+        index = None
+        if decl.binder is not None:
+            assert decl.binder.type is not None, "the grammar wants a type here"
+            type_ = core_type(self.cx, self.out.scope, decl.binder.type)
+            if not isinstance(type_, Index):
+                self.cx.fail("E0307", f"threads are numbered by an index, not by {type_}", decl.binder.span)
+            index = type_
+        number = len(self.out.threads)
+        family = Family(number, decl.name.name, index, decl.binder.name.name if decl.binder else None)
+        self.add(self.out.scope, decl.name, family)
+        self.out.threads.append((family, decl))
+
+    def families(self, library: bool) -> None:
+        parts = tuple(Part(f.name, f.index) for f, _ in self.out.threads)
+        if library and not parts:
+            parts = (Part("client", Index("client", 2)),)
+        self.cx.threads = Thread(parts)
+
+    # --- state ------------------------------------------------------------------------------------------------
+
+    def member(
+        self, item: ast.Item, scope: Scope, owner: str, outer: tuple[Type, ...], binders: tuple[Binder, ...]
+    ) -> None:
+        """A variable or instance of the protocol (`owner` empty) or of an instance."""
+        match item:
+            case ast.Variable():
+                self.variable(item, scope, owner, outer)
+            case ast.Instance():
+                self.instance(item, scope, owner, outer, binders)
+            case _:
+                raise AssertionError("only variables and instances are state")
+
+    def variable(self, item: ast.Variable, scope: Scope, owner: str, outer: tuple[Type, ...]) -> None:
+        cx = self.cx
+        base = core_type(cx, scope, item.type)
+        dims = array_dims(cx, scope, item.dims)
+        type_ = base
+        for dim in reversed((*outer, *dims)):
+            type_ = Array(dim, type_)
+        count = 1
+        for dim in (*outer, *dims):
+            count *= cardinality(dim) or 1
+        if count > MAX_STATE:
+            cx.fail("E0510", f"'{item.name.name}' would have {count} elements", item.span)
+        named = scope.find(item.type.name.name) if isinstance(item.type, ast.NamedType) else None
+        edges = named.edges if isinstance(named, TypeName) else None
+        name = f"{owner}{item.name.name}"
+        owners = None
+        if edges is not None and any(x.owner == "owner" for x in edges):
+            owners = f"{name}.owner"
+        alive = (
+            (item.alive, tuple(d.name.name if d.name else None for d in item.dims)) if item.alive else None
+        )
+        if item.guarded_by is not None:
+            self.guard(item.guarded_by, scope)
+        variable = Variable(
+            name, type_, item.storage, (), edges, owners, item.guarded_by, alive, scope if alive else None
+        )
+        self.add(scope, item.name, variable)
+        init = self.initial(item, base, dims, outer, scope)
+        self.out.state.append(StateVar(variable, type_, init, item.storage, item.span))
+        if owners is not None:
+            kept: Type = Option(cx.threads)
+            for dim in reversed((*outer, *dims)):
+                kept = Array(dim, kept)
+            hidden = Variable(owners, kept, "hidden")
+            self.out.state.append(StateVar(hidden, kept, e.const(kept, default(kept)), "hidden", item.span))
+
+    def guard(self, path: ast.Path, scope: Scope) -> None:
+        """`guarded by lock` or `guarded by lock.hold`: the lock is an instance that is declared somewhere."""
+        name = path.parts[0].name
+        instances = {i.name.name: i for i in self.items if isinstance(i, ast.Instance)}
+        known = instances.get(name)
+        template = scope.template(known.type.name.name) if known is not None else None
+        if template is None:
+            guess = suggest(name, instances)
+            self.cx.fail(
+                "E0203", f"'{name}' is no instance that could guard", path.span,
+                f"did you mean '{guess}'?" if guess else None,
+            )  # fmt: skip
+        holds = [m.name.name for m in template.decl.members if isinstance(m, ast.Hold)]
+        if len(path.parts) > 1 and path.parts[1].name not in holds:
+            self.cx.fail(
+                "E0204",
+                f"'{name}' has no hold '{path.parts[1].name}'",
+                path.span,
+                f"it has: {', '.join(holds)}",
+            )
+
+    def initial(
+        self, item: ast.Variable, base: Type, dims: tuple[Type, ...], outer: tuple[Type, ...], scope: Scope
+    ) -> Expr:
+        cx = self.cx
+        bound = [
+            Binder(cx.fresh(d.name.name if d.name else "i"), t) for d, t in zip(item.dims, dims, strict=True)
+        ]
+        inner = scope.child()
+        for d, made in zip(item.dims, bound, strict=True):
+            if d.name is not None:
+                inner.names[d.name.name] = Bound(e.param(made.name, made.type))
+        if item.init is None:
+            plain = (
+                base.kind is not IndexKind.INDEX if isinstance(base, Index) else not isinstance(base, Thread)
+            )
+            if not plain:
+                cx.fail(
+                    "E0310",
+                    f"a {base} has no value to start with",
+                    item.span,
+                    f"give one, or declare it as {base}?",
+                )
+            value = e.const(base, default(base))
+        else:
+            typer = Typer(cx)
+            term = typer.value(item.init, inner, base)
+            if typer.reads:
+                cx.fail("E0306", "an initial value cannot read other variables", item.init.span)
+            if term.checks:
+                cx.fail("E0306", "an initial value must always be defined", item.init.span)
+            value = term.expr
+        for made in reversed(bound):
+            value = _broadcast(made, value)
+        for dim in reversed(outer):
+            value = _broadcast(Binder(cx.fresh("i"), dim), value)
+        return value
+
+    # --- functions and instances ------------------------------------------------------------------------------
+
+    def function(self, item: ast.Fn | ast.Op | ast.Proc | ast.Hold | ast.Requires, scope: Scope) -> Function:
+        match item:
+            case ast.Hold():
+                return Function(item, scope)
+            case ast.Fn() | ast.Op() | ast.Proc() | ast.Requires():
+                return Function(item, scope, item.formals, item.result)
+
+    def instance(
+        self,
+        item: ast.Instance,
+        scope: Scope,
+        owner: str,
+        outer: tuple[Type, ...],
+        binders: tuple[Binder, ...],
+    ) -> None:
+        cx = self.cx
+        found = scope.template(item.type.name.name)
+        if found is None:
+            known = cx.lookup(scope, item.type.name.name, item.type.name.span)
+            help_ = (
+                f"write: shared {item.type.name.name} {item.name.name};"
+                if isinstance(known, TypeName)
+                else None
+            )
+            cx.fail("E0203", f"'{item.type.name.name}' is no library type", item.type.span, help_)
+        decl = found.decl
+        if owner.count(".") > 8:
+            cx.fail("E0407", "library types are nested too deeply, or contain themselves", item.span)
+        if len(item.type.args) != len(decl.params):
+            wanted = ", ".join(p.name for p in decl.params)
+            cx.fail(
+                "E0302", f"'{decl.name.name}' has {len(decl.params)} type parameters, not {len(item.type.args)}",
+                item.type.span, f"write {decl.name.name}<{wanted}>" if wanted else None,
+            )  # fmt: skip
+        inner = Scope(found.scope)
+        for param, arg in zip(decl.params, item.type.args, strict=True):
+            named = scope.find(arg.name.name) if isinstance(arg, ast.NamedType) and not arg.args else None
+            inner.names[param.name] = (
+                named if isinstance(named, TypeName) else TypeName(core_type(cx, scope, arg))
+            )
+        dims = array_dims(cx, scope, item.dims)
+        name = f"{owner}{item.name.name}"
+        made = Instance(name, found, (*outer, *dims), (), inner)
+        self.add(scope, item.name, made)
+        own = tuple(Binder(cx.fresh("i"), d) for d in dims)
+        self.fill(made, item, scope, (*binders, *own))
+        self.out.instances.append((made, (*binders, *own)))
+
+    def fill(self, made: Instance, item: ast.Instance, outside: Scope, binders: tuple[Binder, ...]) -> None:
+        """The members of an instance."""
+        cx, inner, decl = self.cx, made.scope, made.template.decl
+        given = {b.name.name: b for b in item.bindings}
+        for member in decl.members:
+            try:
+                match member:
+                    case ast.EnumDecl() | ast.MachineDecl() | ast.IndexDecl() | ast.StructDecl():
+                        self.type_item(member, inner)
+                    case ast.Fn(name) | ast.Op(name) | ast.Proc(name) | ast.Hold(name):
+                        self.add(inner, name, self.function(member, inner))
+                    case ast.Requires(name, formals, result):
+                        binding = given.pop(name.name, None)
+                        if binding is None:
+                            cx.fail(
+                                "E0204", f"'{item.name.name}' must give '{name.name}'", item.span,
+                                f"add {{ {name.name}({', '.join(f.name.name for f in formals)}) = …; }}",
+                            )  # fmt: skip
+                        if len(binding.params) != len(formals):
+                            cx.fail("E0302", f"'{name.name}' has {len(formals)} parameters", binding.span)
+                        self.add(inner, name, Function(binding, outside, formals, result, inner))
+                    case _:
+                        pass
+            except Abort:
+                continue
+        for extra in given.values():
+            cx.reporter.error("E0204", f"'{decl.name.name}' requires no '{extra.name.name}'", extra.span)
+        outer, self.items = self.items, (*decl.members, *self.items)
+        for member in decl.members:
+            try:
+                match member:
+                    case ast.Variable() | ast.Instance():
+                        self.member(member, inner, f"{made.name}.", made.dims, binders)
+                    case ast.RuleDecl(name):
+                        self.out.rules.append(
+                            RuleSource(f"{made.name}.{name.name}", member, inner, binders, made)
+                        )
+                    case ast.Claim(_, name) | ast.Reach(name) | ast.AssumeItem(name):
+                        self.out.stated.append(
+                            Stated(f"{made.name}.{name.name}", member, inner, binders, made)
+                        )
+                    case _:
+                        pass
+            except Abort:
+                continue
+        self.items = outer
+
+
+def _broadcast(binder: Binder, value: Expr) -> Expr:
+    """The array that holds `value`, which may speak of the binder, everywhere."""
+    if value.op is Op.CONST:
+        array = Array(binder.type, value.type)
+        return e.const(array, (value.data,) * len(domain_values(binder.type)))  # type: ignore[arg-type]
+    return e.bind(Op.LAMBDA, binder, value)
+
+
+def parameters(cx: Context, loaded: Loaded) -> dict[str, tuple[int, int, int, Span]]:
+    """Each parameter's default, lowest and highest value."""
+    scope, found = Scope(), {}
+    for item in loaded.file.items:
+        try:
+            match item:
+                case ast.Param(name, default_, lo, hi):
+                    if name.name in scope.names:
+                        cx.fail("E0202", f"'{name.name}' is declared twice", name.span)
+                    ends = constant_int(cx, scope, lo), constant_int(cx, scope, hi)
+                    start = constant_int(cx, scope, default_)
+                    if not ends[0] <= start <= ends[1]:
+                        cx.fail(
+                            "E0512",
+                            f"the default {start} of '{name.name}' is outside {ends[0]}..{ends[1]}",
+                            default_.span,
+                        )
+                    if ends[1] - ends[0] >= MAX_SIZE:
+                        cx.fail(
+                            "E0510", f"'{name.name}' ranges over {ends[1] - ends[0] + 1} values", item.span
+                        )
+                    found[name.name] = (start, *ends, name.span)
+                    scope.names[name.name] = Constant(start)
+                case ast.Const(name, value):
+                    scope.names[name.name] = Constant(constant_int(cx, scope, value))
+                case _:
+                    pass
+        except Abort:
+            continue
+    return found

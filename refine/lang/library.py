@@ -1,0 +1,114 @@
+"""Checking what nobody calls: libraries on their own, and functions, ops and procedures without a caller."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from refine.core import expr as e
+from refine.core.system import Place
+from refine.lang import ast
+from refine.lang.actions import Exec, Outcome
+from refine.lang.context import Abort, Context, core_type
+from refine.lang.declare import Declared
+from refine.lang.exprs import Typer
+from refine.lang.flow import Flow
+from refine.lang.load import Loaded
+from refine.lang.scope import Bound, Family, Function, Instance
+
+CLIENT = "client"
+
+
+def client_of(loaded: Loaded) -> Loaded:
+    """A library with one instance of each of its types, over small index types: so that it is typed whole."""
+    made: list[ast.Item] = []
+    for item in loaded.file.items:
+        if isinstance(item, ast.TypeDecl):
+            args = []
+            for param in item.params:
+                name = ast.Ident(f"{item.name.name}'{param.name}", span=param.span)
+                made.append(ast.IndexDecl("index", name, ast.Integer(2, span=param.span), span=param.span))
+                args.append(ast.NamedType(name, (), span=param.span))
+            bindings = tuple(
+                ast.Binding(m.name, tuple(f.name for f in m.formals), _any(item, m.result), span=m.span)
+                for m in item.members
+                if isinstance(m, ast.Requires)
+            )
+            type_ = ast.NamedType(item.name, tuple(args), span=item.span)
+            name = ast.Ident(f"{item.name.name}'", span=item.name.span)
+            made.append(ast.Instance(type_, name, (), bindings, span=item.span))
+    return replace(loaded, file=replace(loaded.file, items=(*loaded.file.items, *made)))
+
+
+def _any(decl: ast.TypeDecl, type_: ast.TypeExpr) -> ast.Expr:
+    """Some value of a written type."""
+    span = type_.span
+    match type_:
+        case ast.BoolType():
+            return ast.Boolean(False, span=span)
+        case ast.OptionType():
+            return ast.NoneLiteral(span=span)
+        case ast.SetType():
+            return ast.SetLiteral((), span=span)
+        case ast.NamedType(name) if name.name in {p.name for p in decl.params}:
+            return ast.Element(ast.Ident(f"{decl.name.name}'{name.name}", span=span), 0, span=span)
+        case ast.NamedType(name):
+            for member in decl.members:
+                if isinstance(member, ast.EnumDecl) and member.name.name == name.name:
+                    return ast.Name(member.members[0].name, span=span)
+                if isinstance(member, ast.MachineDecl) and member.name.name == name.name:
+                    return ast.Name(member.edges[0].source.name, span=span)
+            return ast.Integer(0, span=span)
+        case _:
+            return ast.Integer(0, span=span)
+
+
+def dry_run(cx: Context, declared: Declared, places: dict[Place, int]) -> None:
+    """Types every function, op and procedure once with arguments of any value; what is found undefined is dropped."""
+    functions = list(declared.functions)
+    for instance, binders in declared.instances:
+        inner: Instance = instance
+        for binder in binders:
+            from refine.lang.exprs import indexed_instance
+
+            inner = indexed_instance(inner, e.param(binder.name, binder.type))
+        functions += [f for f in inner.scope.names.values() if isinstance(f, Function)]
+    anyone = e.param(cx.fresh("self"), cx.threads)
+    for function in functions:
+        try:
+            _try(cx, function, anyone)
+        except Abort:
+            continue
+
+
+def _try(cx: Context, function: Function, anyone: e.Expr) -> None:
+    decl = function.decl
+    inner = function.scope.child(self=Bound(anyone))
+    if not isinstance(decl, ast.Hold):
+        for formal in function.formals:
+            type_ = core_type(cx, function.type_scope or function.scope, formal.type)
+            inner.names[formal.name.name] = Bound(e.param(cx.fresh(formal.name.name), type_))
+    match decl:
+        case ast.Fn(_, _, result, body):
+            Typer(cx).value(body, inner, core_type(cx, function.scope, result))
+        case ast.Hold(_, cond):
+            Typer(cx).condition(cond, inner)
+        case ast.Op():
+            ex = Exec(cx, f"op {decl.name.name}", Outcome({}), dict(cx.env), me=anyone)
+            ex.entry = dict(ex.env)
+            ex.wait(decl.when, inner)
+            stmts = decl.body.stmts
+            last = stmts[-1] if stmts and isinstance(stmts[-1], ast.Return) else None
+            scope = inner.child()
+            for stmt in stmts[:-1] if last else stmts:
+                try:
+                    ex.action(stmt, scope)
+                except Abort:
+                    continue
+            if last is not None and last.value is not None and decl.result is not None:
+                ex.result(last.value, scope, core_type(cx, function.scope, decl.result), ghost_ok=False)
+        case ast.Proc():
+            family = Family(0, f"proc {decl.name.name}", None, None)
+            flow = Flow(family, cx, None, anyone, None, inner)
+            flow.build(decl.body)
+        case _:
+            pass

@@ -1,0 +1,152 @@
+"""Names of steps: what `zapper.flush.wait` or a tail of it stands for, in `at`, `after`, `because` and edits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from refine.core import expr as e
+from refine.core.expr import Expr
+from refine.core.fold import substitute
+from refine.core.types import Array, Enum
+from refine.lang import ast
+from refine.lang.context import Context
+from refine.lang.declare import Declared
+from refine.lang.flow import Flow
+from refine.lang.scope import Family
+from refine.text.diag import suggest
+
+
+def _is_tail(parts: tuple[str, ...], name: str) -> bool:
+    own = name.split(".")
+    return tuple(own[-len(parts) :]) == parts
+
+
+def matching(names: list[str], parts: tuple[str, ...]) -> list[str]:
+    """The steps that a path stands for: one by its tail, or all within a label or procedure by the tail of its path."""
+    exact = [n for n in names if _is_tail(parts, n)]
+    if exact:
+        return exact
+    found = []
+    for name in names:
+        own = name.split(".")
+        if any(_is_tail(parts, ".".join(own[:k])) for k in range(1, len(own))):
+            found.append(name)
+    return found
+
+
+@dataclass(slots=True)
+class Steps:
+    """Resolves paths, and says where threads are."""
+
+    cx: Context
+    flows: Mapping[str, Flow]
+    rules: set[str]
+
+    def at(self, family: Family, index: Expr | None, steps: tuple[ast.Path, ...]) -> Expr:
+        flow = self.flows[family.name]
+        type_ = Enum(f"{family.name}.pc", tuple(flow.names))
+        pc = e.var(f"{family.name}.pc", type_ if family.index is None else Array(family.index, type_))
+        here = pc if index is None else e.select(pc, index)
+        wanted: set[str] = set()
+        end = False
+        for path in steps:
+            parts = tuple(p.name for p in path.parts)
+            if parts == ("end",):
+                end = True
+                continue
+            found = matching(list(flow.steps), parts)
+            if not found:
+                self.unknown(path, flow)
+            if len(found) > 1 and all(_is_tail(parts, n) for n in found):
+                self.cx.fail(
+                    "E0206", f"'{path}' is ambiguous: {', '.join(found)}", path.span, "write more of its path"
+                )
+            wanted |= set(found)
+        parts_ = []
+        for location in flow.locations.values():
+            conds = [c for name, c in location.conds if name in wanted]
+            if end and location.point is None:
+                conds = [e.TRUE]
+            if conds:
+                there = e.eq(here, e.const(type_, location.ordinal))
+                parts_.append(e.and_(there, e.or_(*conds)))
+        result = e.or_(*parts_)
+        if flow.binder is not None and index is not None:
+            result = substitute(result, {flow.binder.name: index})
+        return result
+
+    def unknown(self, path: ast.Path, flow: Flow) -> None:
+        names = {n.rpartition(".")[2] for n in flow.steps}
+        guess = suggest(path.parts[-1].name, names)
+        self.cx.fail(
+            "E0206", f"thread '{flow.family.name}' has no step '{path}'", path.span,
+            f"did you mean '{guess}'?" if guess else f"it has: {', '.join(flow.steps)}",
+        )  # fmt: skip
+
+    def resolve(self, path: ast.Path, owner: str) -> list[str]:
+        """The `Rule.step`s that a path from outside a thread stands for."""
+        parts = tuple(p.name for p in path.parts)
+        prefix = owner.rpartition(".")[0]
+        for name in (str(path), f"{prefix}.{path}"):
+            if name in self.rules:
+                return [name]
+        flow = self.flows.get(parts[0])
+        if flow is None:
+            self.cx.fail(
+                "E0206", f"'{parts[0]}' is neither a thread nor a rule", path.span,
+                f"threads: {', '.join(self.flows)}" if self.flows else None,
+            )  # fmt: skip
+        if len(parts) == 1:
+            return [f"{parts[0]}.{n}" for n in flow.steps]
+        found = matching(list(flow.steps), parts[1:])
+        if not found:
+            self.unknown(ast.Path(path.parts[1:], span=path.span), flow)
+        return [f"{parts[0]}.{n}" for n in found]
+
+    def check_edits(self, declared: Declared) -> None:
+        """Mutants and variants speak of claims, steps and labels that exist."""
+        claims = {s.name for s in declared.stated}
+        for edited in declared.edits:
+            for name in edited.claims:
+                if name.name not in claims:
+                    guess = suggest(name.name, claims)
+                    self.cx.reporter.error(
+                        "E0201", f"there is no claim '{name.name}'", name.span,
+                        f"did you mean '{guess}'?" if guess else None,
+                    )  # fmt: skip
+            for edit in edited.edits:
+                for path in _addresses(edit):
+                    self.address(path)
+
+    def address(self, path: ast.Path) -> None:
+        """A path in an edit must name a step, a label or a call of a thread."""
+        parts = tuple(p.name for p in path.parts)
+        flow = self.flows.get(parts[0])
+        if flow is None:
+            if str(path) in self.rules:
+                return
+            self.cx.reporter.error(
+                "E0206", f"'{parts[0]}' is neither a thread nor a rule", path.span,
+                f"threads: {', '.join(self.flows)}" if self.flows else None,
+            )  # fmt: skip
+            return
+        names = [*flow.steps, *flow.labels]
+        if len(parts) > 1 and not matching(names, parts[1:]):
+            guess = suggest(parts[-1], {n.rpartition(".")[2] for n in names})
+            self.cx.reporter.error(
+                "E0206", f"thread '{parts[0]}' has no step or label '{'.'.join(parts[1:])}'", path.span,
+                f"did you mean '{guess}'?" if guess else None,
+            )  # fmt: skip
+
+
+def _addresses(edit: ast.Edit) -> tuple[ast.Path, ...]:
+    match edit:
+        case ast.Delete(paths):
+            return paths
+        case ast.Swap(first, second):
+            return (first, second)
+        case ast.Replace(path) | ast.Insert(_, path):
+            return (path,)
+        case _:
+            return ()
