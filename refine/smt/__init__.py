@@ -1,0 +1,1 @@
+"""Solver terms: what a core system does, by asking a solver."""
