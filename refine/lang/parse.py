@@ -5,44 +5,111 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refine.lang import ast
+from refine.lang.automaton import Automaton
 from refine.lang.build import build
-from refine.lang.tokens import END, grammar
+from refine.lang.slips import Place, Slip, begins_line, find_slip
+from refine.lang.tokens import BROKEN, END, MOST_ERRORS, Scanned, grammar, scan
 from refine.text.diag import Reporter
 from refine.text.span import Source
 
 if TYPE_CHECKING:
-    from lark import Token
+    from lark import Token, Tree
 
 
 def parse(source: Source, reporter: Reporter) -> ast.File | None:
-    """Return the syntax tree of a text, or report what is wrong with it."""
-    from lark import Token
-    from lark.exceptions import UnexpectedToken
+    """Return the syntax tree of a text, or report what is wrong with it.
 
-    built = grammar()
-    tokens: list[Token] = []
-    comments: list[ast.Comment] = []
-    text, at = source.text, 0
-    while at < len(text):
-        match = built.pattern.match(text, at)
-        if match is None:
-            reporter.error("E0101", "this character has no meaning here", source.span(at, at + 1))
+    After an error, reading goes on: with what was probably meant where that fits, otherwise with the next
+    statement or declaration. So there is one report for each mistake, and not more than `MOST_ERRORS`.
+    """
+    found = Reporter()
+    file = None
+    scanned = scan(source, found)
+    if scanned is not None:
+        tree = _read(source, scanned, found)
+        if tree is not None and not found.has_errors:
+            file = build(tree, source, scanned.comments, found)
+    for diagnostic in found.sorted()[:MOST_ERRORS]:
+        reporter.add(diagnostic)
+    return None if found.has_errors else file
+
+
+def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree[Token] | None:
+    tokens = scanned.tokens
+    automaton = Automaton()
+    at = 0
+    while True:
+        token = tokens[at]
+        if automaton.feed(token):
+            if token.type == END:
+                return automaton.tree
+            at += 1
+            continue
+        to_item = False
+        if token.type != BROKEN:
+            slip = find_slip(Place(source, tokens, at, automaton))
+            reporter.add(slip.diagnostic)
+            if len(reporter.diagnostics) >= MOST_ERRORS:
+                return None
+            if _mend(automaton, tokens, at, slip):
+                at += slip.instead
+                continue
+            to_item = slip.to_item
+        if token.type == END:
             return None
-        kind, value, end = match.lastgroup or "", match.group(), match.end()
-        if kind == "NAME":
-            kind = built.reserved.get(value, kind)
-        if kind == "COMMENT":
-            comments.append(ast.Comment(value.rstrip(), span=source.span(at, end)))
-        elif kind[0] != "_" or kind.startswith("__ANON"):
-            tokens.append(Token(kind, value, at, end_pos=end))
-        at = end
-    state = built.lark.parse_interactive().parser_state
-    tree = None
-    for token in [*tokens, Token(END, "", len(text), end_pos=len(text))]:
-        try:
-            tree = state.feed_token(token, is_end=token.type == END)
-        except UnexpectedToken:
-            span = source.span(token.start_pos, token.end_pos)
-            reporter.error("E0101", f"`{token}` was not expected here", span)
+        at = _skip(source, automaton, tokens, at, to_item)
+        if tokens[at].type == END:
             return None
-    return build(tree, source, tuple(comments), reporter)
+
+
+def _mend(automaton: Automaton, tokens: list[Token], at: int, slip: Slip) -> bool:
+    """Go on as if what was meant stood there, if then the next token fits."""
+    from lark import Token
+
+    if slip.insert is None:
+        return False
+    terminals = [grammar().terminals.get(text, text) for text in slip.insert]
+    if not automaton.accepts(*terminals, tokens[at + slip.instead].type):
+        return False
+    place = tokens[at].start_pos
+    for terminal in terminals:
+        fits = automaton.feed(Token(terminal, "", place, end_pos=place))
+        assert fits, "it was tried before"
+    return True
+
+
+def _skip(source: Source, automaton: Automaton, tokens: list[Token], at: int, to_item: bool) -> int:
+    """Leave out the rest of an element that cannot be read, and return where to go on.
+
+    That is after its `;` or its block, before the end of the block around it, before a line that begins
+    another element, or before a declaration at the margin; with `to_item` only the last.
+    """
+    depth = automaton.leave_element()
+    if depth is None:
+        depth = automaton.begin_items()
+    while (token := tokens[at]).type != END:
+        start = token.start_pos or 0
+        word = str(token).isidentifier() and token.type != "NAME" and begins_line(source.text, start)
+        if word and source.span(start).col == 1 and automaton.begins_item(token.type):
+            while automaton.leave_list():
+                automaton.leave_element()
+            return at
+        at += 1
+        if to_item:
+            continue
+        if word and depth == 0 and automaton.accepts(token.type):
+            return at - 1
+        if token.type == "LBRACE":
+            depth += 1
+        elif token.type == "RBRACE":
+            if depth == 0:
+                if automaton.accepts("RBRACE"):
+                    return at - 1
+                if automaton.leave_list():
+                    depth = 1 + (automaton.leave_element() or 0)
+            depth -= 1
+            if depth <= 0 and tokens[at].type != "ELSE":
+                return at + (tokens[at].type == "SEMICOLON")
+        elif token.type == "SEMICOLON" and depth == 0:
+            return at
+    return at

@@ -1,0 +1,103 @@
+"""The parser's automaton, driven token by token: what would fit, and how to go on after an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from refine.lang.tokens import END, grammar
+
+if TYPE_CHECKING:
+    from lark import Token, Tree
+
+# A list of any of these can lose an element and still be read to its end.
+_ELEMENTS = ("item", "type_member", "stmt", "edit", "edge", "field", "size", "binding")
+
+
+class Automaton:
+    """The state of one parse."""
+
+    def __init__(self) -> None:
+        """Stand before the first token."""
+        self.tree: Tree[Token] | None = None
+        self._state = grammar().lark.parse_interactive().parser_state
+        self._table: Any = self._state.parse_conf.states
+        self._end_state = self._state.parse_conf.end_state
+
+    def feed(self, token: Token) -> bool:
+        """Take a token, if it fits."""
+        from lark.exceptions import UnexpectedToken
+
+        try:
+            self.tree = self._state.feed_token(token, is_end=token.type == END)
+        except UnexpectedToken:
+            return False
+        return True
+
+    def accepts(self, *terminals: str) -> bool:
+        """Tell whether these terminals would fit, one after the other."""
+        stack: list[int] | None = self._state.state_stack
+        for terminal in terminals:
+            assert stack is not None, "it was left below"
+            stack = self._after(stack, terminal)
+            if stack is None:
+                return False
+        return True
+
+    def acceptable(self) -> frozenset[str]:
+        """Return all terminals that would fit."""
+        candidates = self._table[self._state.state_stack[-1]]
+        terminals = [name for name in candidates if name.isupper() or name == END]
+        return frozenset(name for name in terminals if self.accepts(name))
+
+    def leave_element(self) -> int | None:
+        """Forget the unfinished element of the innermost list; return how many of its braces were open.
+
+        None if no list has been begun, which is so only before the end of the header.
+        """
+        states: list[int] = self._state.state_stack
+        values: list[object] = self._state.value_stack
+        for level in range(len(states) - 1, -1, -1):
+            if any(element in self._table[states[level]] for element in _ELEMENTS):
+                kinds = [getattr(value, "type", None) for value in values[level:]]
+                del states[level + 1 :], values[level:]
+                return kinds.count("LBRACE") - kinds.count("RBRACE")
+        return None
+
+    def leave_list(self) -> bool:
+        """Forget the innermost list too; False if it is that of all items."""
+        states, values = self._state.state_stack, self._state.value_stack
+        if "item" in self._table[states[-1]]:
+            return False
+        while getattr(values[-1], "type", None) != "LBRACE":
+            del states[-1], values[-1]
+        del states[-1], values[-1]
+        return True
+
+    def begin_items(self) -> int:
+        """Stand before the first declaration, as after a header; return the number of open braces, none."""
+        from lark import Token
+
+        del self._state.state_stack[1:], self._state.value_stack[:]
+        for terminal in ("PROTOCOL", "NAME", "SEMICOLON", "UNCOVERED"):
+            fits = self.feed(Token(terminal, ""))
+            assert fits, "that is a header and the first word of a declaration"
+        self.leave_element()
+        return 0
+
+    def begins_item(self, terminal: str) -> bool:
+        """Tell whether a terminal may begin a declaration."""
+        return any("item" in row and terminal in row for row in self._table.values())
+
+    def _after(self, stack: list[int], terminal: str) -> list[int] | None:
+        stack = stack.copy()
+        while (entry := self._table[stack[-1]].get(terminal)) is not None:
+            _action, target = entry
+            if isinstance(target, int):
+                stack.append(target)
+                return stack
+            if target.expansion:
+                del stack[-len(target.expansion) :]
+            stack.append(self._table[stack[-1]][target.origin.name][1])
+            if terminal == END and stack[-1] == self._end_state:
+                return stack
+        return None

@@ -1,0 +1,55 @@
+"""The grammar itself: free of conflicts, and each of its rules is used by a fixture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lark import Lark, Tree
+
+from refine.lang.tokens import END, grammar, scan
+from refine.resources import root
+from refine.text.diag import Reporter
+from refine.text.span import Source
+
+FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.spte"))
+
+
+@pytest.fixture(scope="module")
+def strict() -> Lark:
+    text = (root("grammar") / "protocol.lark").read_text(encoding="utf-8")
+    return Lark(text, parser="lalr", lexer="basic", strict=True, propagate_positions=True)
+
+
+def test_there_are_no_conflicts(strict: Lark) -> None:
+    assert strict.rules
+
+
+def test_each_rule_is_used_by_a_fixture(strict: Lark) -> None:
+    used = {
+        str(node.data)
+        for path in FIXTURES
+        for node in strict.parse(path.read_text(encoding="utf-8")).iter_subtrees()
+    }
+    # Rules that begin with `_` are part of others, and so are those with `?` whose alternatives all have one part.
+    made = {rule.alias or str(rule.origin.name) for rule in strict.rules}
+    made = {name for name in made if not name.startswith("_")}
+    transparent = {str(rule.origin.name) for rule in strict.rules if rule.options.expand1}
+    assert made - transparent <= used
+    assert used <= made
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_our_scanner_agrees_with_larks(strict: Lark, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    ours = scan(Source(path.name, text), Reporter()).tokens
+    theirs = list(strict.lex(text))
+    assert [(t.type, str(t), t.start_pos, t.end_pos) for t in ours if t.type != END] == [
+        (t.type, str(t), t.start_pos, t.end_pos) for t in theirs
+    ]
+
+
+def test_the_grammar_is_built_once() -> None:
+    assert grammar() is grammar()
+    assert isinstance(grammar().lark.parse_interactive().parser_state.value_stack, list)
+    assert Tree  # the class that the builder walks
