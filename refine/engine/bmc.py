@@ -38,7 +38,8 @@ CAUSES = {
 
 def bmc(system: System, names: Iterable[str], limits: Limits, progress: Progress | None = None) -> Answer:
     """The verdicts on the properties called `names`, by runs of up to `limits.steps` transitions."""
-    search = Bounded(system, [system.property(name) for name in names], limits, progress)
+    budget = Budget(limits.resources, limits.deadline)
+    search = Bounded(system, [system.property(name) for name in names], budget, progress)
     try:
         search.run(DEFAULT_STEPS if limits.steps is None else limits.steps)
     except KeyboardInterrupt:
@@ -50,7 +51,7 @@ class Bounded:
     """Runs of growing length from the initial states, and what is still to be decided about them."""
 
     def __init__(
-        self, system: System, properties: list[Property], limits: Limits, progress: Progress | None = None
+        self, system: System, properties: list[Property], budget: Budget, progress: Progress | None = None
     ) -> None:
         self.verdicts: dict[str, Verdict] = {}
         self.depth = -1  # no property is undecided in a run of this many steps, or fewer
@@ -65,9 +66,7 @@ class Bounded:
         self._system = system
         self._progress = progress
         self._unrolling = Unrolling(system)
-        self._solver: Solver = Z3Solver(
-            Budget(limits.resources, limits.deadline), exact=self._unrolling.exact
-        )
+        self._solver: Solver = Z3Solver(budget, exact=self._unrolling.exact)
         self._steps: list[Step] = []
 
     def run(self, steps: int) -> None:

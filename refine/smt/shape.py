@@ -1,5 +1,4 @@
-"""How a value of each core type is laid out in terms: free inputs, constants, what is well formed, and
-back.
+"""How a value of each core type is laid out in terms: free inputs, constants, well-formedness, and back.
 
 An Array is a tuple of its entries, a Set a tuple of bits (one for each domain value), a Struct a tuple of
 its fields, an Option a pair of a bit and its value. Enum, Index and Thread are bit-vectors just wide

@@ -56,12 +56,16 @@ class Solver(Protocol):
         """Whether all conditions and `assumptions` hold together."""
 
 
-@dataclass(frozen=True, slots=True)
 class Budget:
-    """`resources` bounds the solver's own count over all checks (0: no bound); `deadline` is monotonic."""
+    """What the solvers of one question may spend together.
 
-    resources: int = 0
-    deadline: float | None = None
+    `resources` bounds the solver's own deterministic count (0: no bound), `deadline` is of `time.monotonic`.
+    """
+
+    def __init__(self, resources: int = 0, deadline: float | None = None) -> None:
+        self.resources = resources
+        self.deadline = deadline
+        self.spent = 0
 
 
 class Z3Solver:
@@ -86,7 +90,7 @@ class Z3Solver:
         self._inputs: dict[str, Term] = {}
         self._names: dict[str, Ast] = {}
         self._literals: dict[Term, Any] = {}
-        self._spent = 0
+        self._counted = 0
         self.checks = 0
 
     def add(self, condition: Term) -> None:
@@ -108,7 +112,7 @@ class Z3Solver:
         except z3.Z3Exception as error:
             return Outcome(Status.UNKNOWN, reason=self._reason(str(error)), detail=str(error))
         finally:
-            self._spent = self._count()
+            self._account()
         if answer == z3.sat:
             return Outcome(Status.SAT, model=self._model())
         if answer == z3.unsat:
@@ -128,7 +132,7 @@ class Z3Solver:
                 return Reason.TIMEOUT
             self._solver.set("timeout", min(left, 0xFFFFFFFE))
         if self._budget.resources:
-            rest = self._budget.resources - self._spent
+            rest = self._budget.resources - self._budget.spent
             if rest <= 0:
                 return Reason.LIMIT
             self._solver.set("rlimit", rest)
@@ -138,7 +142,9 @@ class Z3Solver:
         """Z3 says 'canceled' for several things: the limits tell which."""
         if "interrupted" in detail:
             return Reason.INTERRUPTED
-        if "resource limit" in detail or (self._budget.resources and self._spent >= self._budget.resources):
+        if "resource limit" in detail or (
+            self._budget.resources and self._budget.spent >= self._budget.resources
+        ):
             return Reason.LIMIT
         if "timeout" in detail:
             return Reason.TIMEOUT
@@ -151,12 +157,14 @@ class Z3Solver:
             )
         return Reason.INCOMPLETE
 
-    def _count(self) -> int:
-        if not self._budget.resources:
-            return 0
-        found = self._solver.statistics()
-        known = set(found.keys())
-        return int(found.get_key_value("rlimit count")) if "rlimit count" in known else 0
+    def _account(self) -> None:
+        """Charge what the last check cost to the budget."""
+        if self._budget.resources:
+            found = self._solver.statistics()
+            if "rlimit count" in set(found.keys()):
+                counted = int(found.get_key_value("rlimit count"))
+                self._budget.spent += counted - self._counted
+                self._counted = counted
 
     # --- models ---------------------------------------------------------------------------------------------
 

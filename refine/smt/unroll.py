@@ -99,6 +99,11 @@ class Unrolling:
         ]
         return frame, conds + [frame.encoder.truth(a.cond) for a in self.system.assumes]
 
+    def differ(self, one: Frame, two: Frame) -> Term:
+        """Whether two states, both without fault, are not the same."""
+        pairs = ((one.values[v], two.values[v]) for v in self._types)
+        return self.terms.not_(self.terms.and_(self.shape.equal(x, y) for x, y in pairs))
+
     def _plain(self, values: Mapping[str, Sym], before: Frame | None = None) -> Frame:
         encoder = Encoder(self.shape, values, self._free, None if before is None else before.encoder)
         return Frame(encoder, {}, self.terms.false)
