@@ -1,0 +1,1 @@
+"""Explicit states: what a core system does, by executing it."""
