@@ -5,10 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from refine.core.expr import Expr
-from refine.core.types import BOOL, INT, Index, Int, Option, Set, Thread, Type, Word, cardinality, is_domain
+from refine.core.expr import Expr, and_
+from refine.core.types import (
+    BOOL,
+    INT,
+    Index,
+    IndexKind,
+    Int,
+    Option,
+    Set,
+    Thread,
+    Type,
+    Word,
+    cardinality,
+    is_domain,
+)
 from refine.lang import ast
-from refine.lang.scope import WORDS, Entity, Family, Scope, TypeName
+from refine.lang.scope import WORDS, Broken, Entity, Family, Scope, TypeName
 from refine.text.diag import Reporter, suggest
 from refine.text.span import Span
 
@@ -40,6 +53,11 @@ class Term:
     @property
     def type(self) -> Type:
         return self.expr.type
+
+
+def guarded(cond: Expr, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """The checks of something that is evaluated only where `cond` holds."""
+    return tuple(Check(and_(cond, c.bad), c.what, c.span) for c in checks)
 
 
 class Locations(Protocol):
@@ -81,6 +99,8 @@ class Context:
                 span,
                 f"did you mean '{guess}'?" if guess else None,
             )
+        if isinstance(found, Broken):
+            raise Abort
         return found
 
     def wrong_kind(self, found: Entity, name: str, wanted: str, span: Span) -> NoReturn:
@@ -152,6 +172,4 @@ def array_dims(cx: Context, scope: Scope, dims: tuple[ast.Dim, ...]) -> tuple[Ty
 
 def is_order(type_: Type) -> bool:
     """Whether `<` compares values of the type."""
-    from refine.core.types import IndexKind
-
     return isinstance(type_, Int | Word) or (isinstance(type_, Index) and type_.kind is not IndexKind.INDEX)

@@ -27,6 +27,7 @@ from refine.lang.exprs import Typer, constant_int
 from refine.lang.load import Loaded
 from refine.lang.scope import (
     Bound,
+    Broken,
     Constant,
     Edge,
     Entity,
@@ -110,7 +111,7 @@ def declare(cx: Context, loaded: Loaded, sizes: Mapping[str, int]) -> Declared:
                 try:
                     maker.item(item, own)
                 except Abort:
-                    continue
+                    broken(declared.scope, item)
         if group == (ast.ThreadDecl,):
             maker.families(loaded.file.role == "library")
     return declared
@@ -181,10 +182,10 @@ class _Maker:
                     )
                 self.add(scope, name, TypeName(Index(name.name, count, IndexKind(kind))))
             case ast.EnumDecl(name, members):
-                self.enum(name, [m for m in members], scope, None, item.span)
+                self.enum(name, list(members), scope, None, item.span)
             case ast.MachineDecl(name, edges):
-                members = [end for edge in edges for end in (edge.source, edge.target)]
-                unique = list({m.name: m for m in members}.values())
+                ends = [end for edge in edges for end in (edge.source, edge.target)]
+                unique = list({end.name: end for end in ends}.values())
                 order = [m.name for m in unique]
                 made = tuple(
                     Edge(
@@ -291,7 +292,10 @@ class _Maker:
             name, type_, item.storage, (), edges, owners, item.guarded_by, alive, scope if alive else None
         )
         self.add(scope, item.name, variable)
-        init = self.initial(item, base, dims, outer, scope)
+        try:
+            init = self.initial(item, base, dims, outer, scope)
+        except Abort:
+            init = e.const(type_, default(type_))
         self.out.state.append(StateVar(variable, type_, init, item.storage, item.span))
         if owners is not None:
             kept: Type = Option(cx.threads)
@@ -432,7 +436,7 @@ class _Maker:
                     case _:
                         pass
             except Abort:
-                continue
+                broken(inner, member)
         for extra in given.values():
             cx.reporter.error("E0204", f"'{decl.name.name}' requires no '{extra.name.name}'", extra.span)
         outer, self.items = self.items, (*decl.members, *self.items)
@@ -452,8 +456,15 @@ class _Maker:
                     case _:
                         pass
             except Abort:
-                continue
+                broken(inner, member)
         self.items = outer
+
+
+def broken(scope: Scope, item: ast.Item) -> None:
+    """Keeps the name of a declaration with errors, so that its uses are not errors too."""
+    name = getattr(item, "name", None)
+    if isinstance(name, ast.Ident):
+        scope.names.setdefault(name.name, Broken())
 
 
 def _broadcast(binder: Binder, value: Expr) -> Expr:

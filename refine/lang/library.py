@@ -7,26 +7,27 @@ from dataclasses import replace
 from refine.core import expr as e
 from refine.core.system import Place
 from refine.lang import ast
+from refine.lang.access import indexed_instance
 from refine.lang.actions import Exec, Outcome
 from refine.lang.context import Abort, Context, core_type
 from refine.lang.declare import Declared
 from refine.lang.exprs import Typer
-from refine.lang.flow import Flow
 from refine.lang.load import Loaded
+from refine.lang.points import Tree
 from refine.lang.scope import Bound, Family, Function, Instance
 
 CLIENT = "client"
 
 
-def client_of(loaded: Loaded) -> Loaded:
-    """A library with one instance of each of its types, over small index types: so that it is typed whole."""
+def client_of(loaded: Loaded, kind: str) -> Loaded:
+    """A library with one instance of each of its types, over small types of an index `kind`: to type it whole."""
     made: list[ast.Item] = []
     for item in loaded.file.items:
         if isinstance(item, ast.TypeDecl):
             args = []
             for param in item.params:
                 name = ast.Ident(f"{item.name.name}'{param.name}", span=param.span)
-                made.append(ast.IndexDecl("index", name, ast.Integer(2, span=param.span), span=param.span))
+                made.append(ast.IndexDecl(kind, name, ast.Integer(2, span=param.span), span=param.span))
                 args.append(ast.NamedType(name, (), span=param.span))
             bindings = tuple(
                 ast.Binding(m.name, tuple(f.name for f in m.formals), _any(item, m.result), span=m.span)
@@ -68,8 +69,6 @@ def dry_run(cx: Context, declared: Declared, places: dict[Place, int]) -> None:
     for instance, binders in declared.instances:
         inner: Instance = instance
         for binder in binders:
-            from refine.lang.exprs import indexed_instance
-
             inner = indexed_instance(inner, e.param(binder.name, binder.type))
         functions += [f for f in inner.scope.names.values() if isinstance(f, Function)]
     anyone = e.param(cx.fresh("self"), cx.threads)
@@ -96,19 +95,11 @@ def _try(cx: Context, function: Function, anyone: e.Expr) -> None:
             ex = Exec(cx, f"op {decl.name.name}", Outcome({}), dict(cx.env), me=anyone)
             ex.entry = dict(ex.env)
             ex.wait(decl.when, inner)
-            stmts = decl.body.stmts
-            last = stmts[-1] if stmts and isinstance(stmts[-1], ast.Return) else None
-            scope = inner.child()
-            for stmt in stmts[:-1] if last else stmts:
-                try:
-                    ex.action(stmt, scope)
-                except Abort:
-                    continue
-            if last is not None and last.value is not None and decl.result is not None:
-                ex.result(last.value, scope, core_type(cx, function.scope, decl.result), ghost_ok=False)
+            want = core_type(cx, function.type_scope or function.scope, decl.result) if decl.result else None
+            if ex.tail(decl.body.stmts, inner.child(), want) is None and want is not None:
+                cx.fail("E0404", f"'{decl.name.name}' must end with 'return'", decl.body.span)
         case ast.Proc():
             family = Family(0, f"proc {decl.name.name}", None, None)
-            flow = Flow(family, cx, None, anyone, None, inner)
-            flow.build(decl.body)
+            Tree(family, cx, None, anyone, inner).build(decl.body)
         case _:
             pass

@@ -9,17 +9,19 @@ from refine.core import expr as e
 from refine.core import system as core
 from refine.core.expr import Binder, Expr
 from refine.core.fold import substitute, subterms
-from refine.core.types import Array, Enum, default
+from refine.core.types import BOOL, Array, default
 from refine.lang import ast
 from refine.lang.actions import Exec, Outcome
-from refine.lang.context import MAX_DEPTH, Abort, Context, Term, domain_type
-from refine.lang.declare import Declared, RuleSource, Stated, declare, parameters
-from refine.lang.exprs import Typer, indexed_instance
-from refine.lang.flow import Flow, Location, Point, StepPoint, Way, root_type
-from refine.lang.load import Loaded
+from refine.lang.context import MAX_DEPTH, Abort, Context, domain_type
+from refine.lang.declare import Declared, RuleSource, declare, parameters
+from refine.lang.exprs import constant_int
+from refine.lang.flow import Flow, Location, Way
 from refine.lang.library import client_of, dry_run
+from refine.lang.load import Loaded
 from refine.lang.paths import Steps
-from refine.lang.scope import Bound, Family, Function, Instance, Scope, Variable
+from refine.lang.points import Point, Tree
+from refine.lang.properties import Properties, inside
+from refine.lang.scope import Bound, Family, Scope, Variable
 from refine.text.diag import Reporter, suggest
 from refine.text.span import Span
 
@@ -57,16 +59,14 @@ def sizes(loaded: Loaded, reporter: Reporter) -> Sizes | None:
                 _in_range(name.name, made[name.name], found, value.span, reporter)
             rows.append(made)
     if not declared:
-        for name, (_, lo, hi, _) in found.items():
-            rows += [{**usual, name: value} for value in range(lo, hi + 1)]
-        rows.append({name: hi for name, (_, _, hi, _) in found.items()})
+        for param, (_, lo, hi, _) in found.items():
+            rows += [{**usual, param: value} for value in range(lo, hi + 1)]
+        rows.append({param: hi for param, (_, _, hi, _) in found.items()})
     unique = {tuple(row.items()): row for row in rows}
     return Sizes(usual, tuple(unique.values())) if len(reporter.diagnostics) == before else None
 
 
 def _literal(cx: Context, node: ast.Expr) -> int:
-    from refine.lang.exprs import constant_int
-
     try:
         return constant_int(cx, Scope(), node)
     except Abort:
@@ -99,10 +99,27 @@ def lower(loaded: Loaded, sizes: Mapping[str, int], reporter: Reporter) -> core.
             values[name] = value
     if sum(d.severity.name == "ERROR" for d in reporter.diagnostics) > before:
         return None
+    if loaded.file.role == "library":
+        return _library(loaded, values, reporter)
     system = _Lowering(cx, loaded, values).system()
     if sum(d.severity.name == "ERROR" for d in reporter.diagnostics) > before:
         return None
     return system
+
+
+def _library(loaded: Loaded, values: Mapping[str, int], reporter: Reporter) -> core.System | None:
+    """A library is right if there is a kind of index for its type parameters under which it types."""
+    attempts = []
+    for kind in ("index", "ring", "slot", "gfn"):
+        trial = Reporter()
+        system = _Lowering(Context(trial), client_of(loaded, kind), values).system()
+        attempts.append((len(trial.diagnostics), trial, system))
+        if not trial.has_errors:
+            break
+    _, best, system = min(attempts, key=lambda attempt: attempt[0])
+    for diagnostic in best.diagnostics:
+        reporter.add(diagnostic)
+    return None if best.has_errors else system
 
 
 class _Lowering:
@@ -120,19 +137,17 @@ class _Lowering:
 
     def system(self) -> core.System:
         cx, loaded = self.cx, self.loaded
-        if loaded.file.role == "library":
-            loaded = client_of(loaded)
         self.declared = declare(cx, loaded, self.values)
         for family, decl in self.declared.threads:
             self.flows[family.name] = self.flow(family, decl)
         for state in self.declared.state:
             cx.env[state.variable.name] = e.var(state.variable.name, state.type)
         for flow in self.flows.values():
-            for variable, _ in flow.variables:
-                cx.env[variable.name] = e.var(variable.name, root_type(variable))
+            for variable, _ in flow.tree.variables:
+                cx.env[variable.name] = e.var(variable.name, variable.root_type)
         for flow in self.flows.values():
             flow.discover()
-            cx.env[self.pc(flow).data] = self.pc(flow)  # type: ignore[index]
+            cx.env[flow.pc.data] = flow.pc  # type: ignore[index]
         steps = Steps(cx, self.flows, {r.name for r in self.declared.rules})
         cx.locations = steps
         init = self.init()
@@ -142,21 +157,18 @@ class _Lowering:
         for source in self.declared.rules:
             self.rule(source)
         dry_run(cx, self.declared, self.places)
-        properties = [p for stated in self.declared.stated if (p := self.stated(stated, steps)) is not None]
-        assumes = [a for stated in self.declared.stated if (a := self.assume(stated)) is not None]
+        properties = Properties(cx, self.declared, self.flows, steps, self.places, self.rules)
         steps.check_edits(self.declared)
-        self.unknown_names(properties)
-        properties += self.free_claims()
         system = core.System(
             name=loaded.file.name.name,
             sizes=tuple(self.values.items()),
             vars=self.variables(),
             init=init,
             rules=tuple(self.rules),
-            properties=tuple(properties),
+            properties=tuple(properties.all()),
             places=tuple(self.places),
             families=tuple(self.family(f) for f in self.flows.values()),
-            assumes=tuple(assumes),
+            assumes=properties.assumes(),
             doc=loaded.file.doc.value if loaded.file.doc else "",
             file=loaded.path,
         )
@@ -175,33 +187,24 @@ class _Lowering:
             index = e.param(binder.name, binder.type)
             root.names[family.binder] = Bound(index)
         self_ = e.thread(self.cx.threads, family.number, index)
-        flow = Flow(family, self.cx, index, self_, binder, root)
-        flow.build(decl.body)
+        tree = Tree(family, self.cx, index, self_, root)
+        tree.build(decl.body)
         locals_ = {n: x for n, x in root.names.items() if isinstance(x, Variable)}
         self.cx.thread_locals[family.name] = Scope(None, dict(locals_))
-        return flow
-
-    def pc(self, flow: Flow) -> Expr:
-        type_ = Enum(f"{flow.family.name}.pc", tuple(flow.names))
-        full = type_ if flow.family.index is None else Array(flow.family.index, type_)
-        return e.var(f"{flow.family.name}.pc", full)
-
-    def at(self, flow: Flow, location: Location) -> Expr:
-        """Whether the thread stands at a location."""
-        pc = self.pc(flow)
-        here = pc if flow.index is None else e.select(pc, flow.index)
-        return e.eq(here, e.const(here.type, location.ordinal))
+        return Flow(self.cx, tree, binder)
 
     def arrive(self, flow: Flow, ex: Exec, results: list[tuple[Exec, Point | None]]) -> None:
         """Joins the ways that local code may end; the program counter is where each leads."""
         arms = []
         for way, point in results:
-            pc = self.pc(flow)
+            pc = flow.pc
             here = pc.type.item if isinstance(pc.type, Array) else pc.type
             target = e.const(here, flow.locations[id(point)].ordinal)
             env = way.env
             before = env[str(pc.data)]
-            env[str(pc.data)] = target if flow.index is None else e.store(before, flow.index, target)
+            env[str(pc.data)] = (
+                target if flow.tree.index is None else e.store(before, flow.tree.index, target)
+            )
             arms.append((_beyond(way.path, ex.path), env))
         ex.merge(arms)
 
@@ -212,13 +215,13 @@ class _Lowering:
         for state in self.declared.state:
             env[state.variable.name] = state.init
         for flow in self.flows.values():
-            for variable, _ in flow.variables:
-                env[variable.name] = e.const(root_type(variable), default(root_type(variable)))
+            for variable, _ in flow.tree.variables:
+                env[variable.name] = e.const(variable.root_type, default(variable.root_type))
         for flow in self.flows.values():
-            pc = self.pc(flow)
+            pc = flow.pc
             env[str(pc.data)] = e.const(pc.type, default(pc.type))
-            ex = Exec(self.cx, f"{flow.family.name}.start", out, dict(env), local=True, me=flow.self_)
-            self.arrive(flow, ex, flow.advance(ex, flow.entry))
+            ex = Exec(self.cx, f"{flow.family.name}.start", out, dict(env), local=True, me=flow.tree.self_)
+            self.arrive(flow, ex, flow.advance(ex, flow.tree.entry))
             for name, value in ex.env.items():
                 env[name] = _everywhere(flow, env.get(name), value) if name in self.cx.env else value
         faults = out.faults
@@ -229,23 +232,29 @@ class _Lowering:
 
     def thread_rules(self, flow: Flow) -> None:
         for location in list(flow.locations.values()):
-            if location.point is None:
+            point = location.point
+            if point is None:
                 continue
             start = Exec(
-                self.cx, flow.family.name, Outcome(self.places), dict(self.cx.env), local=True, me=flow.self_
+                self.cx,
+                flow.family.name,
+                Outcome(self.places),
+                dict(self.cx.env),
+                local=True,
+                me=flow.tree.self_,
             )
-            for way in flow.ways(start, location.point):
-                self.step_rule(flow, location, way)
+            for way in flow.ways(start, point):
+                self.step_rule(flow, location, way, point.span)
 
-    def step_rule(self, flow: Flow, location: Location, way: Way) -> None:
+    def step_rule(self, flow: Flow, location: Location, way: Way, span: Span) -> None:
         """The rule of one way on from a location."""
         step = way.step
         name = f"{flow.family.name}.{step.name if step else 'end'}"
         before = way.exec.out
         out = Outcome(self.places, faults=list(before.faults))
-        guard = [self.at(flow, location), way.exec.path]
+        guard = [flow.at(location), way.exec.path]
         params = [*([flow.binder] if flow.binder else []), *way.params]
-        ex = Exec(self.cx, name, out, dict(way.exec.env), me=flow.self_)
+        ex = Exec(self.cx, name, out, dict(way.exec.env), me=flow.tree.self_)
         if step is not None:
             scope = step.scope.child()
             for binder in step.step.binders:
@@ -266,9 +275,9 @@ class _Lowering:
             out,
             ex.env,
             flow.family.number,
-            step.span if step else location.point.span,
+            step.span if step else span,
             flow,
-        )  # type: ignore[union-attr]
+        )
         if step is not None:
             flow.record(step, out.touched, ex.held, [point for _, point in results])
 
@@ -277,7 +286,7 @@ class _Lowering:
         try:
             made = Binder(self.cx.fresh(binder.name.name), domain_type(self.cx, scope, binder.type))
         except Abort:
-            made = Binder(self.cx.fresh(binder.name.name), e.BOOL)
+            made = Binder(self.cx.fresh(binder.name.name), BOOL)
         scope.names[binder.name.name] = Bound(e.param(made.name, made.type))
         return made
 
@@ -307,7 +316,7 @@ class _Lowering:
 
     def rule(self, source: RuleSource) -> None:
         out = Outcome(self.places)
-        scope = _inside(source).child()
+        scope = inside(source).child()
         params = list(source.dims)
         for binder in source.decl.binders:
             params.append(self.parameter(binder, scope))
@@ -318,154 +327,16 @@ class _Lowering:
         fair = {"": "", "fair": "weak", "strong": "strong"}[source.decl.fair]
         self.add(source.name, params, out.guards, out, ex.env, None, source.decl.span, None, fair)
 
-    # --- properties -------------------------------------------------------------------------------------------
-
-    def condition(self, node: ast.Expr, scope: Scope, old_ok: bool = False) -> Term:
-        typer = Typer(self.cx, old_ok=old_ok)
-        return typer.condition(node, scope)
-
-    def stated(self, stated: Stated, steps: Steps) -> core.Property | None:
-        decl = stated.decl
-        scope = _inside(stated)
-        try:
-            match decl:
-                case ast.AssumeItem():
-                    return None
-                case ast.Reach(_, doc, cond):
-                    term = self.condition(cond, scope)
-                    holds = e.and_(term.expr, *(e.not_(c.bad) for c in term.checks))
-                    for binder in reversed(stated.dims):
-                        holds = e.exists(binder, holds)
-                    return core.Property(
-                        stated.name, core.Kind.REACH, holds, "reach", doc.value if doc else "",
-                        text=" ".join(cond.span.text.split()), span=decl.span,
-                    )  # fmt: skip
-                case ast.Claim():
-                    return self.claim(stated, decl, scope, steps)
-        except Abort:
-            return None
-
-    def claim(self, stated: Stated, decl: ast.Claim, scope: Scope, steps: Steps) -> core.Property:
-        of: tuple[str, ...] | None = None
-        kind = core.Kind.STATE
-        match decl.property:
-            case ast.Always(cond):
-                term = self.condition(cond, scope)
-            case ast.Never(cond):
-                inner = self.condition(cond, scope)
-                term = Term(e.not_(inner.expr), inner.checks)
-            case ast.After(paths, cond) | ast.StepProperty(paths, cond):
-                kind = core.Kind.STEP
-                of = (
-                    tuple(dict.fromkeys(s for p in paths for s in steps.resolve(p, stated.name)))
-                    if paths
-                    else None
-                )
-                term = self.condition(cond, scope, old_ok=True)
-            case ast.Eventually(cond):
-                kind = core.Kind.LIVENESS
-                term = self.condition(cond, scope)
-            case ast.LeadsTo(before, after):
-                kind = core.Kind.LIVENESS
-                first, then = self.condition(before, scope), self.condition(after, scope)
-                term = Term(e.implies(first.expr, then.expr), (*first.checks, *then.checks))
-        holds = e.and_(term.expr, *(e.not_(c.bad) for c in term.checks))
-        for binder in reversed(stated.dims):
-            holds = e.forall(binder, holds)
-        prefix = stated.name.rpartition(".")[0]
-        return core.Property(
-            stated.name, kind, holds, decl.role, decl.doc.value if decl.doc else "", of,
-            using=tuple(f"{prefix}.{p}" if prefix else str(p) for p in decl.using),
-            because=tuple(str(p) for p in decl.because), cites=tuple(c.value for c in decl.cites),
-            text=" ".join(decl.property.span.text.split()), span=decl.span,
-        )  # fmt: skip
-
-    def assume(self, stated: Stated) -> core.Assume | None:
-        if not isinstance(stated.decl, ast.AssumeItem):
-            return None
-        try:
-            term = self.condition(stated.decl.cond, _inside(stated))
-        except Abort:
-            return None
-        holds = e.and_(term.expr, *(e.not_(c.bad) for c in term.checks))
-        for binder in reversed(stated.dims):
-            holds = e.forall(binder, holds)
-        return core.Assume(stated.name, holds, stated.decl.span)
-
-    def unknown_names(self, properties: list[core.Property]) -> None:
-        """Every lemma that is used must exist."""
-        names = {p.name for p in properties}
-        for prop in properties:
-            for used in prop.using:
-                if used not in names and prop.span is not None:
-                    guess = suggest(used, names)
-                    self.cx.reporter.error(
-                        "E0201", f"there is no lemma or claim '{used}'", prop.span,
-                        f"did you mean '{guess}'?" if guess else None,
-                    )  # fmt: skip
-
-    def free_claims(self) -> list[core.Property]:
-        made = [
-            core.Property(
-                "defined", core.Kind.FAULT, e.TRUE, "free", "nothing undefined is executed",
-                places=tuple(range(len(self.places))),
-            )
-        ]  # fmt: skip
-        balanced = self.balanced()
-        if balanced is not e.TRUE:
-            made.append(
-                core.Property(
-                    "balanced", core.Kind.STATE, balanced, "free", "a thread that has ended holds nothing",
-                    text="a thread that has ended holds nothing",
-                )
-            )  # fmt: skip
-        for rule in self.rules:
-            if any(w.assume is None for w in rule.wheres):
-                made.append(
-                    core.Property(
-                        f"satisfiable.{rule.name}", core.Kind.SATISFIABLE, e.TRUE, "free",
-                        "every havoc has a value", of=(rule.name,), span=rule.span,
-                    )
-                )  # fmt: skip
-        if self.flows:
-            made.append(
-                core.Property(
-                    "stuck", core.Kind.STUCK, e.TRUE, "free", "no thread is for ever unable to move"
-                )
-            )
-        return made
-
-    def balanced(self) -> Expr:
-        parts = []
-        for flow in self.flows.values():
-            end = flow.locations.get(id(None))
-            if end is None:
-                continue
-            for instance, binders in self.declared.instances:
-                inner = instance
-                for binder in binders:
-                    inner = indexed_instance(inner, e.param(binder.name, binder.type))
-                for name, member in inner.scope.names.items():
-                    if isinstance(member, Function) and isinstance(member.decl, ast.Hold):
-                        held = Typer(self.cx).apply(
-                            member, ["self"], [Term(flow.self_)], member.decl.name.span
-                        )
-                        part = e.implies(self.at(flow, end), e.not_(held.expr))
-                        for binder in reversed((*binders, *([flow.binder] if flow.binder else []))):
-                            part = e.forall(binder, part)
-                        parts.append(part)
-        return e.and_(*parts)
-
     # --- the rest ---------------------------------------------------------------------------------------------
 
     def variables(self) -> tuple[core.Var, ...]:
         made = [core.Var(s.variable.name, s.type, s.kind, s.span) for s in self.declared.state]
         for flow in self.flows.values():
-            pc = self.pc(flow)
+            pc = flow.pc
             made.append(core.Var(str(pc.data), pc.type, "pc"))
-            for variable, span in flow.variables:
+            for variable, span in flow.tree.variables:
                 kind = "local" if variable.storage == "local" else "hidden"
-                made.append(core.Var(variable.name, root_type(variable), kind, span))
+                made.append(core.Var(variable.name, variable.root_type, kind, span))
         return tuple(made)
 
     def family(self, flow: Flow) -> core.Family:
@@ -490,16 +361,6 @@ class _Lowering:
                     self.loaded.file.name.span,
                 )  # fmt: skip
                 return
-
-
-def _inside(source: RuleSource | Stated) -> Scope:
-    """The scope of a member, of an array of instances under the indices that it is stated for."""
-    if not source.dims or source.instance is None:
-        return source.scope
-    instance: Instance = source.instance
-    for binder in source.dims:
-        instance = indexed_instance(instance, e.param(binder.name, binder.type))
-    return instance.scope
 
 
 def _beyond(path: Expr, base: Expr) -> Expr:
@@ -531,6 +392,3 @@ def _some(cond: Expr, binders: Mapping[str, Binder]) -> Expr:
         if name in free:
             cond = e.exists(binder, cond)
     return cond
-
-
-__all__ = ["Sizes", "StepPoint", "lower", "sizes"]

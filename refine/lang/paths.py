@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from refine.core import expr as e
 from refine.core.expr import Expr
 from refine.core.fold import substitute
-from refine.core.types import Array, Enum
 from refine.lang import ast
 from refine.lang.context import Context
 from refine.lang.declare import Declared
 from refine.lang.flow import Flow
 from refine.lang.scope import Family
 from refine.text.diag import suggest
+
+FREE = {"defined", "balanced", "satisfiable", "stuck"}  # the claims that every protocol makes
 
 
 def _is_tail(parts: tuple[str, ...], name: str) -> bool:
@@ -45,9 +46,6 @@ class Steps:
 
     def at(self, family: Family, index: Expr | None, steps: tuple[ast.Path, ...]) -> Expr:
         flow = self.flows[family.name]
-        type_ = Enum(f"{family.name}.pc", tuple(flow.names))
-        pc = e.var(f"{family.name}.pc", type_ if family.index is None else Array(family.index, type_))
-        here = pc if index is None else e.select(pc, index)
         wanted: set[str] = set()
         end = False
         for path in steps:
@@ -55,7 +53,7 @@ class Steps:
             if parts == ("end",):
                 end = True
                 continue
-            found = matching(list(flow.steps), parts)
+            found = matching(list(flow.tree.steps), parts)
             if not found:
                 self.unknown(path, flow)
             if len(found) > 1 and all(_is_tail(parts, n) for n in found):
@@ -69,19 +67,18 @@ class Steps:
             if end and location.point is None:
                 conds = [e.TRUE]
             if conds:
-                there = e.eq(here, e.const(type_, location.ordinal))
-                parts_.append(e.and_(there, e.or_(*conds)))
+                parts_.append(e.and_(flow.at(location, index), e.or_(*conds)))
         result = e.or_(*parts_)
         if flow.binder is not None and index is not None:
             result = substitute(result, {flow.binder.name: index})
         return result
 
     def unknown(self, path: ast.Path, flow: Flow) -> None:
-        names = {n.rpartition(".")[2] for n in flow.steps}
+        names = {n.rpartition(".")[2] for n in flow.tree.steps}
         guess = suggest(path.parts[-1].name, names)
         self.cx.fail(
             "E0206", f"thread '{flow.family.name}' has no step '{path}'", path.span,
-            f"did you mean '{guess}'?" if guess else f"it has: {', '.join(flow.steps)}",
+            f"did you mean '{guess}'?" if guess else f"it has: {', '.join(flow.tree.steps)}",
         )  # fmt: skip
 
     def resolve(self, path: ast.Path, owner: str) -> list[str]:
@@ -98,15 +95,15 @@ class Steps:
                 f"threads: {', '.join(self.flows)}" if self.flows else None,
             )  # fmt: skip
         if len(parts) == 1:
-            return [f"{parts[0]}.{n}" for n in flow.steps]
-        found = matching(list(flow.steps), parts[1:])
+            return [f"{parts[0]}.{n}" for n in flow.tree.steps]
+        found = matching(list(flow.tree.steps), parts[1:])
         if not found:
             self.unknown(ast.Path(path.parts[1:], span=path.span), flow)
         return [f"{parts[0]}.{n}" for n in found]
 
     def check_edits(self, declared: Declared) -> None:
         """Mutants and variants speak of claims, steps and labels that exist."""
-        claims = {s.name for s in declared.stated}
+        claims = {s.name for s in declared.stated} | FREE
         for edited in declared.edits:
             for name in edited.claims:
                 if name.name not in claims:
@@ -131,7 +128,7 @@ class Steps:
                 f"threads: {', '.join(self.flows)}" if self.flows else None,
             )  # fmt: skip
             return
-        names = [*flow.steps, *flow.labels]
+        names = [*flow.tree.steps, *flow.tree.labels]
         if len(parts) > 1 and not matching(names, parts[1:]):
             guess = suggest(parts[-1], {n.rpartition(".")[2] for n in names})
             self.cx.reporter.error(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from refine.core.expr import Expr
-from refine.core.types import Enum, Index, Type
+from refine.core.types import Array, Enum, Index, Option, Type
 from refine.lang import ast
 
 
@@ -65,11 +65,21 @@ class Variable:
     scope: Scope | None = None  # where `alive` and `guarded_by` are read
     boxed: bool = False  # kept as an Option, none while the local is dead: its type has no default
 
+    @property
+    def root_type(self) -> Type:
+        """The type of the state variable: boxed, and under the indices of `prefix`."""
+        type_: Type = Option(self.type) if self.boxed else self.type
+        for index in reversed(self.prefix):
+            type_ = Array(index.type, type_)
+        return type_
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bound:
-    """A name bound to an expression: a quantifier's variable, a parameter, a temporary. `slot` names it in an
-    environment when it can be assigned."""
+    """A name bound to an expression: a quantifier's variable, a parameter, a temporary.
+
+    `slot` names it in an environment when it can be assigned.
+    """
 
     expr: Expr
     slot: str | None = None
@@ -110,7 +120,12 @@ class Family:
     binder: str | None
 
 
-Entity: TypeAlias = Constant | TypeName | Members | Variable | Bound | Instance | Function | Family
+@dataclass(frozen=True, slots=True, eq=False)
+class Broken:
+    """A name whose declaration has errors: its uses are not reported again."""
+
+
+Entity: TypeAlias = Constant | TypeName | Members | Variable | Bound | Instance | Function | Family | Broken
 
 WORDS = {
     Constant: "a constant",
@@ -121,6 +136,7 @@ WORDS = {
     Instance: "an instance",
     Function: "a function, op or procedure",
     Family: "a thread",
+    Broken: "a declaration with errors",
 }
 
 
