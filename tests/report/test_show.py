@@ -6,7 +6,8 @@ import pytest
 
 from refine.core import expr as e
 from refine.core.expr import Binder, Expr, Op
-from refine.core.show import assignments, show_expr, show_system
+from refine.core.show import assignments, show_expr
+from refine.core.table import show_system
 from refine.core.types import BOOL, Array, Index, IndexKind, Int, Option, Set, Struct, Word
 from tests.report.golden import check
 from tests.report.systems import Names, zap
