@@ -1,0 +1,276 @@
+"""Which engine answers what, and what several answers amount to: over engines, and over sizes.
+
+Explicit search comes first, because it is exact. What it leaves open goes to induction, and then to bounded
+checking. A verdict is only ever replaced by a stronger one, and two that exclude each other stop everything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, assert_never
+
+from refine.core.system import Kind, System
+from refine.engine.replay import Inconsistent
+from refine.engine.verdict import (
+    Answer,
+    Cause,
+    HoldsUpTo,
+    Limits,
+    Progress,
+    Proved,
+    Reached,
+    Unknown,
+    Vacuous,
+    Verdict,
+    Violated,
+)
+
+Mode = Literal["auto", "explore", "induct", "bmc"]
+MODES: tuple[Mode, ...] = ("auto", "explore", "induct", "bmc")
+Engine: TypeAlias = Callable[[System, Sequence[str], Limits, Progress | None], Answer]
+
+_SHARE = 0.6  # of the time there is, for the first of several engines
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer of all engines together, and which engine gave each verdict."""
+
+    answer: Answer
+    engines: Mapping[str, str]
+
+    @property
+    def interrupted(self) -> bool:
+        return any(
+            isinstance(v, Unknown) and v.cause == Cause.INTERRUPTED for v in self.answer.verdicts.values()
+        )
+
+
+def decide(
+    system: System,
+    names: Iterable[str],
+    limits: Limits,
+    progress: Progress | None = None,
+    mode: Mode = "auto",
+    symmetry: bool = True,
+) -> Decision:
+    """The verdicts on the properties called `names`, by the engines that `mode` allows."""
+    asked = [system.property(name) for name in names]
+    verdicts: dict[str, Verdict] = {p.name: _no_engine() for p in asked if p.kind is Kind.LIVENESS}
+    engines: dict[str, str] = {}
+    total = Answer({})
+    for name, engine in _engines(mode, symmetry, limits):
+        left = [p.name for p in asked if _open(verdicts.get(p.name))]
+        if not left:
+            break
+        answer = _ask(engine, system, left, _share(limits, mode, name), progress)
+        for prop, found in answer.verdicts.items():
+            known = verdicts.get(prop)
+            verdicts[prop] = _stronger(prop, known, found, name)
+            if verdicts[prop] is not known:
+                engines[prop] = name
+        total = _together(total, answer)
+    return Decision(replace(total, verdicts={p.name: verdicts[p.name] for p in asked}), engines)
+
+
+def _engines(mode: Mode, symmetry: bool, limits: Limits) -> list[tuple[str, Engine]]:
+    """The engines in order, each imported only when it is asked: a search needs no solver."""
+
+    def explore(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
+        from refine.engine.explore import explore
+
+        return explore(system, names, limits, progress, symmetry=symmetry)
+
+    def induct(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
+        from refine.engine.induct import induct
+
+        return induct(system, names, limits, progress)
+
+    def bmc(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
+        from refine.engine.bmc import bmc
+
+        return bmc(system, names, limits, progress)
+
+    known: dict[str, Engine] = {"explore": explore, "induct": induct, "bmc": bmc}
+    if mode != "auto":
+        return [(mode, known[mode])]
+    # Who asks for so many steps does not ask for a proof.
+    return [(name, known[name]) for name in known if name != "induct" or limits.steps is None]
+
+
+def _no_engine() -> Unknown:
+    return Unknown(f"{Cause.NO_ENGINE} for liveness", Cause.NO_ENGINE)
+
+
+def _open(verdict: Verdict | None) -> bool:
+    """Whether another engine may add something."""
+    match verdict:
+        case None | HoldsUpTo():
+            return True
+        case Unknown():
+            return verdict.cause not in (Cause.NO_ENGINE, Cause.INTERRUPTED)
+        case Proved() | Violated() | Reached() | Vacuous():
+            return False
+        case _:
+            assert_never(verdict)
+
+
+def _share(limits: Limits, mode: Mode, name: str) -> Limits:
+    if mode != "auto" or name == "bmc" or limits.deadline is None:
+        return limits
+    now = time.monotonic()
+    return replace(limits, deadline=now + max(0.0, limits.deadline - now) * _SHARE)
+
+
+def _ask(
+    engine: Engine, system: System, left: Sequence[str], limits: Limits, progress: Progress | None
+) -> Answer:
+    if limits.deadline is not None and time.monotonic() >= limits.deadline:
+        return Answer({p: Unknown("no time was left to ask", Cause.TIMEOUT) for p in left})
+    try:
+        return engine(system, left, limits, progress)
+    except KeyboardInterrupt:
+        return Answer({p: Unknown("interrupted", Cause.INTERRUPTED) for p in left})
+
+
+def _stronger(name: str, known: Verdict | None, found: Verdict, engine: str) -> Verdict:
+    """What is known after `found`: never less than before."""
+    match known, found:
+        case None, Unknown(why, cause, cti):
+            return Unknown(f"{engine}: {why}" if cause == Cause.UNDECIDED else why, cause, cti)
+        case None, _:
+            return found
+        case Unknown(), Unknown():
+            if found.cause == Cause.NO_ENGINE or found.why in known.why:
+                return known
+            return Unknown(f"{known.why}; {engine}: {found.why}", found.cause, found.cti or known.cti)
+        case Unknown(), _:
+            return found
+        case HoldsUpTo(steps), HoldsUpTo(more):
+            return found if more > steps else known
+        case HoldsUpTo(steps), Violated(trace) | Reached(trace):
+            if len(trace.events) <= steps:
+                raise Inconsistent(
+                    f"{name} holds up to {steps} steps, and yet {engine} has a run of {len(trace.events)}"
+                )
+            return found
+        case HoldsUpTo(), Unknown():
+            return known
+        case HoldsUpTo(), _:
+            return found
+        case _:
+            raise AssertionError("a question that is answered is not asked again")
+
+
+def _together(one: Answer, two: Answer) -> Answer:
+    """The costs of both; exact numbers come from the one that counts states."""
+    first = one if one.states is not None else two
+    depths = [a.depth for a in (one, two) if a.depth is not None]
+    return Answer(
+        {},
+        first.states,
+        first.transitions,
+        first.depth if first.states is not None else max(depths, default=None),
+        first.symmetry,
+        one.complete or two.complete,
+        (*one.notes, *two.notes),
+    )
+
+
+# --- plain outcomes, and what they amount to over sizes -----------------------------------------------------
+
+Word = Literal["proved", "holds", "violated", "reached", "vacuous", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict without its trace: plain data, that can be compared, stored and sent."""
+
+    word: Word
+    steps: int | None = None  # holds: up to; violated, reached: after
+    why: str = ""  # proved: how; vacuous, unknown: why
+    cause: str = ""  # unknown: one of `Cause`
+    engine: str = ""
+
+
+Sizes: TypeAlias = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """What holds over all sizes asked for: groups of sizes with one word each, the one that decides first."""
+
+    groups: tuple[tuple[Outcome, tuple[Sizes, ...]], ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.groups[0][0]
+
+    @property
+    def sizes(self) -> tuple[Sizes, ...]:
+        """The sizes of which `outcome` speaks."""
+        return self.groups[0][1]
+
+
+def outcome(verdict: Verdict, engine: str = "") -> Outcome:
+    """The plain data of a verdict."""
+    match verdict:
+        case Proved(how):
+            return Outcome("proved", None, how, "", engine)
+        case HoldsUpTo(steps):
+            return Outcome("holds", steps, "", "", engine)
+        case Violated(trace):
+            return Outcome("violated", len(trace.events), "", "", engine)
+        case Reached(trace):
+            return Outcome("reached", len(trace.events), "", "", engine)
+        case Vacuous(why):
+            return Outcome("vacuous", None, why, "", engine)
+        case Unknown(why, cause):
+            return Outcome("unknown", None, why, cause, engine)
+        case _:
+            assert_never(verdict)
+
+
+# A claim holds at all sizes, so the worst decides; but one size that is not vacuous is enough for it to mean
+# something. A reach is settled at some size.
+_CLAIM: tuple[Word, ...] = ("violated", "unknown", "holds", "proved", "reached", "vacuous")
+_REACH: tuple[Word, ...] = ("reached", "unknown", "holds", "vacuous", "proved", "violated")
+
+
+def over_sizes(role: str, found: Sequence[tuple[Sizes, Outcome]]) -> Overall:
+    """What verdicts at several sizes amount to."""
+    order = _REACH if role == "reach" else _CLAIM
+    groups = []
+    for word in order:
+        some = [(sizes, one) for sizes, one in found if one.word == word]
+        if some:
+            groups.append((_weakest([one for _, one in some]), tuple(sizes for sizes, _ in some)))
+    return Overall(tuple(groups))
+
+
+def shortest(found: Sequence[Outcome]) -> int:
+    """The position of the run to show: the shortest, and of equals the first."""
+    return min(range(len(found)), key=lambda n: (found[n].steps or 0, n))
+
+
+def _weakest(same: Sequence[Outcome]) -> Outcome:
+    """Of outcomes with one word, the one that is true of all; of violations, the shortest."""
+    one = same[shortest(same)]
+    if one.word == "proved":
+        return replace(one, why="; ".join(dict.fromkeys(x.why for x in same)))
+    return one
+
+
+def status(overall: Outcome, bounded: bool) -> int:
+    """The exit status of one outcome; `bounded`: so many steps were asked for, and no proof."""
+    match overall.word:
+        case "proved" | "reached":
+            return 0
+        case "violated" | "vacuous":
+            return 1
+        case "holds":
+            return 0 if bounded else 3
+        case "unknown":
+            return 3

@@ -1,0 +1,1 @@
+"""Reports: verdicts and traces as text, JSON and pages."""

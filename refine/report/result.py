@@ -1,0 +1,126 @@
+"""What was found out about one file at one size, as plain data: what reports print and processes exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from refine.core.system import Property, System
+from refine.core.trace import Trace
+from refine.engine.decide import Decision, Outcome, Overall, Sizes, outcome, over_sizes, shortest
+from refine.engine.verdict import Reached, Unknown, Violated
+from refine.report import data as as_data
+from refine.report import trace as as_text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One property and its outcome; the trace is there as text and as JSON."""
+
+    name: str
+    role: str
+    doc: str
+    text: str
+    outcome: Outcome
+    trace: str = ""
+    trace_json: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SizeResult:
+    """One file at one size."""
+
+    sizes: Sizes
+    findings: tuple[Finding, ...] = ()
+    states: int | None = None
+    transitions: int | None = None
+    depth: int | None = None
+    complete: bool = False
+    symmetry: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What is written in a file and has no engine yet, by what it is: `mutants`, `free_first`, …."""
+
+    kind: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """One file at all sizes asked for."""
+
+    path: str
+    protocol: str
+    doc: str
+    results: tuple[SizeResult, ...]
+    later: tuple[Later, ...] = ()
+    uncovered: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """One property over all sizes; the trace is the shortest one."""
+
+    finding: Finding
+    overall: Overall
+    every: bool  # whether the first group speaks of all sizes
+
+
+def size_result(system: System, decision: Decision, reproduce: Sequence[str]) -> SizeResult:
+    """What was said of a system, as plain data. `reproduce` is a command to which `--claim …` is added."""
+    answer = decision.answer
+    findings = []
+    for name, verdict in answer.verdicts.items():
+        p = system.property(name)
+        trace = verdict.trace if isinstance(verdict, Violated | Reached) else None
+        if isinstance(verdict, Unknown):
+            trace = verdict.cti
+        words = [*reproduce, "--claim", name]
+        findings.append(_finding(p, outcome(verdict, decision.engines.get(name, "")), trace, words))
+    return SizeResult(
+        system.sizes,
+        tuple(findings),
+        answer.states,
+        answer.transitions,
+        answer.depth,
+        answer.complete,
+        answer.symmetry,
+        answer.notes,
+        assumptions(system),
+        decision.interrupted,
+    )
+
+
+def assumptions(system: System) -> tuple[str, ...]:
+    """The named assumptions that are in force, in order of appearance."""
+    wheres = [w.assume for rule in (system.init, *system.rules) for w in rule.wheres if w.assume]
+    return tuple(dict.fromkeys([*(a.name for a in system.assumes), *wheres]))
+
+
+def summed(file: FileResult) -> tuple[Summed, ...]:
+    """Each property over all sizes, in the order of the file."""
+    by_name: dict[str, list[tuple[Sizes, Finding]]] = {}
+    for result in file.results:
+        for finding in result.findings:
+            by_name.setdefault(finding.name, []).append((result.sizes, finding))
+    return tuple(_sum(found) for found in by_name.values())
+
+
+def _sum(found: Sequence[tuple[Sizes, Finding]]) -> Summed:
+    overall = over_sizes(found[0][1].role, [(sizes, f.outcome) for sizes, f in found])
+    same = [f for sizes, f in found if f.outcome.word == overall.outcome.word]
+    return Summed(same[shortest([f.outcome for f in same])], overall, len(same) == len(found))
+
+
+def _finding(p: Property, out: Outcome, trace: Trace | None, reproduce: Sequence[str]) -> Finding:
+    if trace is None:
+        return Finding(p.name, p.role, p.doc, p.text, out)
+    return Finding(
+        p.name, p.role, p.doc, p.text, out,
+        as_text.render(trace, reproduce), as_data.trace(trace, reproduce),
+    )  # fmt: skip

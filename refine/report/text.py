@@ -1,0 +1,207 @@
+"""Verdicts as text: a table for each file, with dotted leaders; never more than was established."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from refine.engine.decide import Outcome, Sizes
+from refine.engine.verdict import Cause, Tick
+from refine.report.cells import leaders, tidy, wrap
+from refine.report.result import FileResult, SizeResult, Summed, summed
+from refine.report.trace import steps
+from refine.text.diag import escape
+
+_COLUMN = 42  # where verdicts begin
+_CELLS = 79
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a whole run amounts to."""
+
+    files: int
+    claims: int
+    sizes: int
+    words: tuple[tuple[str, int], ...]  # how many claims are not as declared, by verdict
+    libraries: int = 0
+    skipped: int = 0  # files that could not be read
+
+
+def header(path: str, doc: str) -> str:
+    """The line that begins a file's table."""
+    return tidy(wrap(f"{path}: {doc}" if doc else path, _CELLS, "", "  "))
+
+
+def size_line(result: SizeResult) -> str:
+    """How much was looked at, at one size."""
+    label = _assigned(result.sizes) or "no parameters"
+    return tidy(leaders(label, _extent(result), _COLUMN, _CELLS, "  "))
+
+
+def claims(file: FileResult) -> str:
+    """One line for each claim, over all sizes; free claims that all hold share one."""
+    everything = [result.sizes for result in file.results]
+    lines: list[str] = []
+    rows = summed(file)
+    free = [row for row in rows if row.finding.role == "free"]
+    fine = [row for row in free if row.every and row.overall.outcome.word == "proved"]
+    for row in rows:
+        if row.finding.role != "free":
+            lines += _line(f"{row.finding.role} {row.finding.name}", verdict(row, everything))
+    if fine:
+        label = f"free claims ({len(fine)})" if fine == free else f"other free claims ({len(fine)})"
+        common = verdict(fine[0], everything, how=False)
+        lines += [
+            line for row in free if row not in fine for line in _line(_free(row), verdict(row, everything))
+        ]
+        lines += _line(label, common if len(fine) == 1 else f"all {common}")
+    else:
+        lines += [line for row in free for line in _line(_free(row), verdict(row, everything))]
+    assumed = list(dict.fromkeys(name for result in file.results for name in result.assumptions))
+    if assumed:
+        lines += wrap(
+            f"under {_count(len(assumed), 'assumption')}: {', '.join(assumed)}", _CELLS, "    ", "      "
+        )
+    for later in file.later:
+        lines += _line(f"{later.kind} ({len(later.names)})", f"unknown ({Cause.NO_ENGINE})")
+    if file.uncovered:
+        names = ", ".join(name for name, _ in file.uncovered)
+        lines += wrap(f"not covered, as declared: {names}", _CELLS, "    ", "      ")
+    return tidy(lines)
+
+
+def traces(file: FileResult, everything: bool = False) -> str:
+    """The counterexamples of a file; with `everything`, the runs of what is reachable too."""
+    shown = [
+        row.finding.trace
+        for row in summed(file)
+        if row.finding.trace and (everything or row.overall.outcome.word == "violated")
+    ]
+    return "".join(f"\n{trace}" for trace in shown)
+
+
+def verdict(row: Summed, everything: Sequence[Sizes], how: bool = True) -> str:
+    """`proved (VCPUS 1..4)`; where sizes differ, the verdict that decides comes first."""
+    parts = []
+    for one, sizes in row.overall.groups:
+        at = where(sizes, everything)
+        reason = _reason(one) if how else ""
+        parts.append(word(one) + (f" ({at})" if at else "") + (f": {reason}" if reason else ""))
+        if row.finding.role == "reach" and one.word == "reached":
+            break
+    return "; ".join(parts)
+
+
+def word(one: Outcome) -> str:
+    """A verdict in words."""
+    match one.word:
+        case "holds":
+            return f"holds up to {steps(one.steps or 0)}"
+        case "violated" | "reached" if one.steps == 0:
+            return f"{one.word} in the initial state"
+        case "violated" | "reached":
+            return f"{one.word} in {steps(one.steps or 0)}"
+        case "proved" | "vacuous" | "unknown":
+            return one.word
+
+
+def _reason(one: Outcome) -> str:
+    """Why, or how, where there is more to say than how many states there are."""
+    match one.word:
+        case "proved":
+            return one.why if one.engine != "explore" else ""
+        case "unknown" if one.cause == Cause.NO_ENGINE and Cause.NO_ENGINE not in one.why:
+            return f"{Cause.NO_ENGINE}: {one.why}" if one.why else Cause.NO_ENGINE
+        case "unknown":
+            return one.why or one.cause
+        case _:
+            return one.why
+
+
+def where(sizes: Sequence[Sizes], everything: Sequence[Sizes]) -> str:
+    """`VCPUS 1..4`, `VCPUS 2, ROOTS 1..3`, `all 7 sizes` (which are listed above), `2 of 7 sizes: …`."""
+    names = [name for name, _ in sizes[0]] if sizes else []
+    values = {name: sorted({dict(row)[name] for row in sizes}) for name in names}
+    if sum(len(v) > 1 for v in values.values()) <= 1:
+        return ", ".join(f"{name} {_range(v)}" for name, v in values.items())
+    if len(sizes) == len(everything):
+        return f"all {len(sizes)} sizes"
+    shown = ", ".join(f"{name} {n}" for name, n in sizes[0])
+    return f"{len(sizes)} of {len(everything)} sizes, as {shown}"
+
+
+def totals(files: Iterable[FileResult], libraries: int = 0, skipped: int = 0) -> Totals:
+    """Counts over all files. Free claims count where they are not proved."""
+    counted = claims_ = sizes = 0
+    words: dict[str, int] = {}
+    for file in files:
+        counted += 1
+        sizes += len(file.results)
+        for row in summed(file):
+            found = row.overall.outcome.word
+            claims_ += row.finding.role != "free"
+            if found not in ("proved", "reached"):
+                words[found] = words.get(found, 0) + 1
+    order = ("violated", "vacuous", "unknown", "holds")
+    return Totals(
+        counted, claims_, sizes, tuple((w, words[w]) for w in order if w in words), libraries, skipped
+    )
+
+
+def summary(total: Totals, seconds: float, interrupted: bool = False) -> str:
+    """The last line of a run."""
+    parts = [_count(total.files, "specification"), _count(total.claims, "claim"), _count(total.sizes, "size")]
+    if total.libraries:
+        parts.append(_count(total.libraries, "library", "libraries"))
+    said = {"holds": "only up to so many steps"}
+    bad = [f"{n} {said.get(word, word)}" for word, n in total.words]
+    if total.skipped:
+        bad.append(f"{_count(total.skipped, 'file')} not checked")
+    if interrupted:
+        bad.append("interrupted")
+    return tidy(wrap(f"{', '.join(parts)}, {seconds:.1f} s: {', '.join(bad) or 'all as declared'}", _CELLS))
+
+
+def _line(label: str, value: str) -> list[str]:
+    return leaders(label, value, _COLUMN, _CELLS, "    ")
+
+
+def _free(row: Summed) -> str:
+    return f"free claim {row.finding.name}"
+
+
+def _extent(result: SizeResult) -> str:
+    over = f" up to symmetry ({', '.join(result.symmetry)})" if result.symmetry else ""
+    if result.states is not None:
+        found = f"{result.states:,} {'state' if result.states == 1 else 'states'}{over}"
+        return found if result.complete else f"{found}, and there are more"
+    engines = dict.fromkeys(f.outcome.engine for f in result.findings if f.outcome.engine)
+    return f"states not counted ({', '.join(engines)})" if engines else "not looked at"
+
+
+def _assigned(sizes: Sizes) -> str:
+    return ", ".join(f"{name} = {n}" for name, n in sizes)
+
+
+def _range(values: Sequence[int]) -> str:
+    if len(values) > 1 and values[-1] - values[0] == len(values) - 1:
+        return f"{values[0]}..{values[-1]}"
+    return ", ".join(map(str, values))
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def tick(path: str, sizes: Sizes, event: Tick) -> str:
+    """What is going on: for the live line."""
+    label = f"{path} ({_assigned(sizes)})" if sizes else path
+    what = "states" if event.engine == "explore" else "decided"
+    waiting = f", {event.waiting:,} waiting" if event.waiting else ""
+    return escape(f"{label}: {event.engine}, depth {event.depth}, {event.done:,} {what}{waiting}")
+
+
+def trouble_line(sizes: Sizes, why: str) -> str:
+    """Why there is no result at one size."""
+    return tidy(leaders(_assigned(sizes) or "no parameters", f"unknown: {why}", _COLUMN, _CELLS, "  "))
