@@ -1,0 +1,190 @@
+"""The command line's grammar: one verb for each question, with its own help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from refine.text.diag import escape
+
+USAGE = 2
+
+_STATUS = """\
+exit status: 0 all as declared; 1 something is not (violated, vacuous); 2 usage or
+specification error; 3 unknown, out of time, or only 'up to k steps' where a proof
+was asked for; 4 the tool contradicts itself
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, with the user's own text made visible."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, and leave."""
+        sys.stderr.write(f"{escape(self.prog)}: {escape(message)}\n{escape(self.prog)} --help tells more\n")
+        sys.exit(USAGE)
+
+
+class Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> NoReturn:
+        """Print the version, and leave."""
+        del namespace, values, option_string
+        sys.stdout.write(f"{parser.prog} {version()}\n")
+        sys.exit(0)
+
+
+def version() -> str:
+    """The version that is installed, as its metadata says."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("spte-refine")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; what is wrong with it ends the program with status 2."""
+    return parser().parse_args(argv)
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
+        prog="spte",
+        description="Check the page-table protocols of Linux KVM.",
+        epilog=_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action=Version, nargs=0, help="print the version")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+
+    check = _verb(verbs, "check", "check at the default sizes", "Check every claim at the default sizes.")
+    _specs(check)
+    _questions(check)
+    prove = _verb(verbs, "prove", "check at every size", "Check every claim at every size that counts.")
+    _specs(prove)
+    _questions(prove)
+
+    show = _verb(verbs, "show", "print the guarded rules", "Print the guarded rules of a specification.")
+    show.add_argument("file", metavar="FILE")
+    _sizes(show)
+    _include(show)
+
+    fmt = _verb(verbs, "fmt", "lay out in the one way", "Lay specifications out in the one way, in place.")
+    _specs(fmt)
+    fmt.add_argument("--check", action="store_true", help="only say what would change; status 1 if anything")
+
+    explain = _verb(verbs, "explain", "what a code means", "Print what a diagnostic's code means.")
+    explain.add_argument("code", metavar="CODE", nargs="?", help="as E0101; without one, all are listed")
+
+    new = _verb(verbs, "new", "start a specification", "Write a small commented specification to start from.")
+    new.add_argument(
+        "name", metavar="NAME|PATH", help="what it describes, as 'my_lock' or 'spec/my_lock.spte'"
+    )
+    return top
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[Parser],
+    name: str,
+    help_: str,
+    description: str,
+) -> Parser:
+    return verbs.add_parser(
+        name,
+        help=help_,
+        description=description,
+        allow_abbrev=False,
+        epilog=_STATUS if name in ("check", "prove") else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _specs(verb: Parser) -> None:
+    verb.add_argument(
+        "files",
+        metavar="FILE|DIR",
+        nargs="+",
+        help="a specification, or a folder: all *.spte below it; what is not here may be a shipped one",
+    )
+
+
+def _include(verb: Parser) -> None:
+    verb.add_argument(
+        "-I",
+        dest="include",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="where imports are found",
+    )
+
+
+def _sizes(verb: Parser) -> None:
+    verb.add_argument(
+        "--size", metavar="NAME=N", type=_size, action="append", default=[], help="the value of a parameter"
+    )
+
+
+def _questions(verb: Parser) -> None:
+    verb.add_argument(
+        "--claim", metavar="NAME", action="append", default=[], help="only this claim, lemma or reach"
+    )
+    _sizes(verb)
+    verb.add_argument(
+        "--engine",
+        choices=("auto", "explore", "induct", "bmc"),
+        default="auto",
+        help="auto: search, and where that is not enough induction, then bounded checking (default)",
+    )
+    verb.add_argument(
+        "--steps", metavar="K", type=_natural, help="look no further than K steps; asks for no proof"
+    )
+    verb.add_argument(
+        "--states", metavar="N", type=_natural, default=5_000_000, help="search no more than N states"
+    )
+    verb.add_argument("--timeout", metavar="S", type=_seconds, help="seconds for each file at each size")
+    verb.add_argument(
+        "--no-symmetry", action="store_true", help="do not factor out permutations of identities"
+    )
+    _include(verb)
+    verb.add_argument("--jobs", metavar="N", type=_natural, help="processes (default: one for each CPU)")
+    verb.add_argument("--runs", action="store_true", help="show how each reach is reached, too")
+    verb.add_argument("--json", action="store_true", help="one JSON object a line, instead of text")
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or not 0 < len(text) < 10:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds")
+    return value
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form NAME=N")
+    return name, _natural(value)

@@ -1,0 +1,254 @@
+"""`spte check` and `spte prove`: from files and options to verdicts, told as they come."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from refine.cli.args import version
+from refine.cli.files import Target, targets
+from refine.cli.pool import run as run_jobs
+from refine.cli.sink import JsonSink, Sink, TextSink
+from refine.cli.status import UNKNOWN, USAGE, worst
+from refine.cli.work import Done, Interrupts, Job, Options
+from refine.engine.decide import Sizes, status
+from refine.lang import ast
+from refine.lang.load import Loaded, load
+from refine.lang.lower import sizes as declared_sizes
+from refine.report import text
+from refine.report.result import FileResult, Later, SizeResult, summed
+from refine.text.diag import Diagnostic, Reporter, Severity, suggest
+
+
+def check(args: argparse.Namespace) -> int:
+    """Check at the default sizes."""
+    return _Run(args, every=False).run()
+
+
+def prove(args: argparse.Namespace) -> int:
+    """Check at every size that counts."""
+    return _Run(args, every=True).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that could be read, and the sizes that are asked of it."""
+
+    target: Target
+    loaded: Loaded
+    rows: tuple[Sizes, ...]
+    parameters: frozenset[str]
+
+    @property
+    def doc(self) -> str:
+        return self.loaded.file.doc.value if self.loaded.file.doc else ""
+
+    @property
+    def library(self) -> bool:
+        return self.loaded.file.role == "library"
+
+
+@dataclass(slots=True)
+class _Told:
+    """What of a file has been told so far."""
+
+    open: bool = False
+    results: list[SizeResult] = field(default_factory=list)
+    seen: dict[Diagnostic, None] = field(default_factory=dict)
+    failed: bool = False
+
+
+class _Run:
+    def __init__(self, args: argparse.Namespace, every: bool) -> None:
+        self._args = args
+        self._every = every
+        self._sink: Sink = JsonSink() if args.json else TextSink(args.runs)
+        self._statuses: list[int] = []
+        self._known: set[str] = set()
+        self._finished: list[FileResult] = []
+        self._libraries = 0
+        self._failed = 0
+
+    def run(self) -> int:
+        began = time.monotonic()
+        self._sink.start(_words(self._args, self._every), version() if self._args.json else "")
+        with Interrupts() as interrupts:
+            files = self._files()
+            self._run_files(files, interrupts)
+            self._check_names(interrupts)
+            if interrupts.seen:
+                self._statuses.append(UNKNOWN)
+            total = text.totals(self._finished, self._libraries, self._failed)
+            result = worst(self._statuses)
+            self._sink.summary(total, time.monotonic() - began, interrupts.seen, result)
+        return result
+
+    # --- what there is to do ----------------------------------------------------------------------------
+
+    def _files(self) -> list[_File]:
+        reporter = Reporter()
+        found = targets(self._args.files, reporter)
+        self._report(reporter)
+        files = []
+        for target in found:
+            if target.shipped:
+                self._sink.note(f"{target.name}: not here, so this is the one that comes with spte")
+            reporter = Reporter()
+            file = self._load(target, reporter)
+            self._report(reporter)
+            if file is None:
+                self._failed += 1
+            else:
+                files.append(file)
+        given = {name for name, _ in self._args.size}
+        unknown = (
+            sorted(given - {name for file in files for name in file.parameters}) if len(files) > 1 else []
+        )
+        reporter = Reporter()
+        for name in unknown:
+            near = suggest(name, {p for file in files for p in file.parameters})
+            help_ = f"did you mean '{near}'?" if near else None
+            reporter.error("E0611", f"none of these specifications has a parameter '{name}'", None, help_)
+        self._report(reporter)
+        return [] if unknown else files
+
+    def _load(self, target: Target, reporter: Reporter) -> _File | None:
+        loaded = load(target.path, self._args.include, reporter)
+        if loaded is None:
+            return None
+        sizes = declared_sizes(loaded, reporter)
+        if sizes is None:
+            return None
+        # Of several files, each takes the parameters that it has; of one, lowering says which are missing.
+        several = len(self._args.files) > 1 or target.name != self._args.files[0]
+        given = {n: k for n, k in self._args.size if n in sizes.default or not several}
+        rows = sizes.all if self._every and sizes.all else (sizes.default,)
+        unique = dict.fromkeys(tuple({**row, **given}.items()) for row in rows)
+        return _File(target, loaded, tuple(unique), frozenset(sizes.default))
+
+    def _jobs(self, file: _File) -> Iterator[Job]:
+        args = self._args
+        options = Options(
+            args.engine, not args.no_symmetry, args.states, args.steps, args.timeout, tuple(args.claim)
+        )
+        for row in file.rows if not file.library else file.rows[:1]:
+            words = ["spte", "check", file.target.name]
+            words += [word for name, n in row for word in ("--size", f"{name}={n}")]
+            words += _unusual(args)
+            yield Job(file.loaded, file.target.name, row, options, tuple(words))
+
+    # --- doing it ---------------------------------------------------------------------------------------
+
+    def _run_files(self, files: Sequence[_File], interrupts: Interrupts) -> None:
+        planned = [(file, job) for file in files for job in self._jobs(file)]
+        count = self._args.jobs or os.cpu_count() or 1
+        done = run_jobs(
+            [job for _, job in planned],
+            count,
+            lambda job, event: self._sink.tick(job.name, job.sizes, event),
+            interrupts,
+        )
+        told = _Told()
+        for n, ((file, job), result) in enumerate(zip(planned, done, strict=True)):
+            self._tell(file, job, result, told)
+            if n + 1 == len(planned) or planned[n + 1][0] is not file:
+                self._close(file, told)
+                told = _Told()
+
+    def _tell(self, file: _File, job: Job, done: Done | None, told: _Told) -> None:
+        if done is None:
+            self._statuses.append(UNKNOWN)
+            return
+        fresh = [d for d in done.diagnostics if d not in told.seen]
+        told.seen.update(dict.fromkeys(fresh))
+        self._diagnostics(fresh)
+        told.failed |= any(d.severity is Severity.ERROR for d in fresh)
+        self._known.update(done.known)
+        self._statuses.append(done.status)
+        result = done.result
+        if done.trouble or (result is not None and result.findings):
+            if not told.open:
+                told.open = True
+                self._sink.open(file.target.name, file.doc)
+            if result is not None:
+                told.results.append(result)
+                self._sink.size(file.target.name, result)
+            else:
+                self._sink.trouble(file.target.name, job.sizes, done.trouble, done.details)
+
+    def _close(self, file: _File, told: _Told) -> None:
+        self._failed += told.failed
+        if file.library and not told.failed and not told.open:
+            self._libraries += 1
+            self._sink.library(file.target.name, file.doc)
+        if not told.open:
+            return
+        name = file.loaded.file.name.name
+        later = () if self._args.claim else _later(file.loaded.file)
+        uncovered = () if self._args.claim else _uncovered(file.loaded.file)
+        result = FileResult(file.target.name, name, file.doc, tuple(told.results), later, uncovered)
+        self._finished.append(result)
+        bounded = self._args.steps is not None and not self._every
+        self._statuses += [status(row.overall.outcome, bounded) for row in summed(result)]
+        self._sink.close(result)
+
+    def _check_names(self, interrupts: Interrupts) -> None:
+        """Every claim that was asked for must exist somewhere; unless not all was looked at."""
+        if interrupts.seen or self._failed:
+            return
+        reporter = Reporter()
+        for name in self._args.claim:
+            if name not in self._known:
+                near = suggest(name, self._known)
+                help_ = f"did you mean '{near}'?" if near else None
+                reporter.error(
+                    "E0612", f"there is no claim, lemma, reach or free claim '{name}'", None, help_
+                )
+        self._report(reporter)
+
+    def _report(self, reporter: Reporter) -> None:
+        self._diagnostics(reporter.sorted())
+
+    def _diagnostics(self, found: Sequence[Diagnostic]) -> None:
+        self._sink.diagnostics(found)
+        if any(d.severity is Severity.ERROR for d in found):
+            self._statuses.append(USAGE)
+
+
+def _unusual(args: argparse.Namespace) -> list[str]:
+    """The options that change what is found, where they are not at their defaults."""
+    words = []
+    if args.engine != "auto":
+        words += ["--engine", args.engine]
+    if args.steps is not None:
+        words += ["--steps", str(args.steps)]
+    if args.no_symmetry:
+        words.append("--no-symmetry")
+    for folder in args.include:
+        words += ["-I", str(folder)]
+    return words
+
+
+def _words(args: argparse.Namespace, every: bool) -> list[str]:
+    sizes = [word for name, n in args.size for word in ("--size", f"{name}={n}")]
+    claims = [word for name in args.claim for word in ("--claim", name)]
+    return ["spte", "prove" if every else "check", *args.files, *sizes, *claims, *_unusual(args)]
+
+
+def _later(file: ast.File) -> tuple[Later, ...]:
+    """What the file says that no engine can answer yet."""
+    reasons = [str(path) for item in file.items if isinstance(item, ast.Claim) for path in item.because]
+    edited = [item for item in file.items if isinstance(item, ast.Edited)]
+    found = (
+        Later("reasons", tuple(dict.fromkeys(reasons))),
+        Later("mutants", tuple(item.name.name for item in edited if item.role == "mutant")),
+        Later("variants", tuple(item.name.name for item in edited if item.role == "variant")),
+    )
+    return tuple(later for later in found if later.names)
+
+
+def _uncovered(file: ast.File) -> tuple[tuple[str, str], ...]:
+    return tuple((item.id.value, item.why.value) for item in file.items if isinstance(item, ast.Uncovered))

@@ -1,0 +1,159 @@
+"""Where a run is told: as text, or as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from refine.cli.live import Live
+from refine.engine.decide import Sizes
+from refine.engine.verdict import Cause, Tick
+from refine.report import json as as_json
+from refine.report import text
+from refine.report.data import sizes as sizes_data
+from refine.report.result import FileResult, SizeResult, summed
+from refine.text.diag import Diagnostic, escape, render, to_json
+
+_SINGULAR = {"mutants": "mutant", "variants": "variant", "reasons": "because"}
+
+
+class Sink(Protocol):
+    """What a run has to say, in order."""
+
+    def start(self, words: Sequence[str], version: str) -> None:
+        """The run begins."""
+
+    def diagnostics(self, found: Iterable[Diagnostic]) -> None:
+        """What the user can mend."""
+
+    def note(self, message: str) -> None:
+        """Something worth knowing, that is no diagnostic."""
+
+    def library(self, path: str, doc: str) -> None:
+        """A file without anything to decide."""
+
+    def open(self, path: str, doc: str) -> None:
+        """The results of a file follow."""
+
+    def size(self, path: str, result: SizeResult) -> None:
+        """A file is done at one size."""
+
+    def trouble(self, path: str, sizes: Sizes, why: str, details: str) -> None:
+        """A file has no result at one size."""
+
+    def close(self, result: FileResult) -> None:
+        """A file is done."""
+
+    def tick(self, path: str, sizes: Sizes, event: Tick) -> None:
+        """Work goes on."""
+
+    def summary(self, total: text.Totals, seconds: float, interrupted: bool, status: int) -> None:
+        """The run ends."""
+
+
+class TextSink:
+    """Tables on standard output, diagnostics on standard error, a live line below them on a terminal."""
+
+    def __init__(self, runs: bool) -> None:
+        """Show how each `reach` is reached, too, if `runs` is set."""
+        self._runs = runs
+        self._live = Live()
+
+    def start(self, words: Sequence[str], version: str) -> None:
+        del words, version
+
+    def diagnostics(self, found: Iterable[Diagnostic]) -> None:
+        for diagnostic in found:
+            self._err(render(diagnostic, colour=sys.stderr.isatty()) + "\n")
+
+    def note(self, message: str) -> None:
+        self._err(escape(message) + "\n")
+
+    def library(self, path: str, doc: str) -> None:
+        self._out(text.header(path, f"{doc} (library: what it claims is checked in its clients)"))
+
+    def open(self, path: str, doc: str) -> None:
+        self._out(text.header(path, doc))
+
+    def size(self, path: str, result: SizeResult) -> None:
+        del path
+        self._out(text.size_line(result))
+
+    def trouble(self, path: str, sizes: Sizes, why: str, details: str) -> None:
+        del path
+        self._out(text.trouble_line(sizes, why))
+        if details:
+            self._err(details)
+
+    def close(self, result: FileResult) -> None:
+        self._out(text.claims(result) + text.traces(result, self._runs) + "\n")
+
+    def tick(self, path: str, sizes: Sizes, event: Tick) -> None:
+        self._live.show(text.tick(path, sizes, event))
+
+    def summary(self, total: text.Totals, seconds: float, interrupted: bool, status: int) -> None:
+        del status
+        self._out(text.summary(total, seconds, interrupted))
+
+    def _out(self, what: str) -> None:
+        self._live.clear()
+        sys.stdout.write(what)
+        sys.stdout.flush()
+
+    def _err(self, what: str) -> None:
+        self._live.clear()
+        sys.stderr.write(what)
+        sys.stderr.flush()
+
+
+class JsonSink:
+    """One object a line, complete when it is written: an interrupted run leaves valid JSON."""
+
+    def start(self, words: Sequence[str], version: str) -> None:
+        self._event(
+            "start", {"schema": as_json.EVENTS, "version": version, "command": list(map(escape, words))}
+        )
+
+    def diagnostics(self, found: Iterable[Diagnostic]) -> None:
+        for diagnostic in found:
+            self._event("diagnostic", to_json(diagnostic))
+
+    def note(self, message: str) -> None:
+        self._event("note", {"message": escape(message)})
+
+    def library(self, path: str, doc: str) -> None:
+        self._event("library", {"file": escape(path), "doc": escape(doc)})
+
+    def open(self, path: str, doc: str) -> None:
+        self._event("file", {"file": escape(path), "doc": escape(doc)})
+
+    def size(self, path: str, result: SizeResult) -> None:
+        self._event("size", {"file": escape(path), **as_json.size(result)})
+
+    def trouble(self, path: str, sizes: Sizes, why: str, details: str) -> None:
+        said = {"file": escape(path), "sizes": sizes_data(sizes), "why": escape(why)}
+        self._event("trouble", {**said, "details": details or None})
+
+    def close(self, result: FileResult) -> None:
+        for row in summed(result):
+            self._event("verdict", {"file": escape(result.path), **as_json.verdict(row)})
+        for later in result.later:
+            for name in later.names:
+                role = _SINGULAR.get(later.kind, later.kind)
+                verdict = {"name": escape(name), "role": role, "verdict": "unknown", "cause": Cause.NO_ENGINE}
+                self._event("verdict", {"file": escape(result.path), **verdict})
+        for name, why in result.uncovered:
+            self._event("uncovered", {"file": escape(result.path), "name": escape(name), "why": escape(why)})
+
+    def tick(self, path: str, sizes: Sizes, event: Tick) -> None:
+        del path, sizes, event
+
+    def summary(self, total: text.Totals, seconds: float, interrupted: bool, status: int) -> None:
+        said = as_json.summary(total, seconds)
+        self._event("summary", {**said, "interrupted": interrupted, "status": status})
+
+    def _event(self, kind: str, data: Mapping[str, object]) -> None:
+        sys.stdout.write(json.dumps({"event": kind, **data}, ensure_ascii=True) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,132 @@
+"""One job, a file at one size: from the syntax tree to verdicts; both can be sent to another process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from refine.cli.status import CONTRADICTION, OK, UNKNOWN
+from refine.cli.trouble import details, sentence
+from refine.engine.decide import Mode, Sizes, decide
+from refine.engine.replay import Inconsistent
+from refine.engine.verdict import Limits, Tick
+from refine.lang.load import Loaded
+from refine.lang.lower import lower
+from refine.report.result import SizeResult, size_result
+from refine.text.diag import Diagnostic, Reporter
+
+Progress = Callable[[Tick], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to answer."""
+
+    mode: Mode = "auto"
+    symmetry: bool = True
+    states: int = 5_000_000
+    steps: int | None = None
+    timeout: float | None = None
+    claims: tuple[str, ...] = ()  # none: everything
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to answer. `reproduce` is the command that asks the same, without `--claim`."""
+
+    loaded: Loaded
+    name: str
+    sizes: Sizes
+    options: Options
+    reproduce: tuple[str, ...]
+
+    @property
+    def library(self) -> bool:
+        return self.loaded.file.role == "library"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a job; `trouble` says why there is no result, `status` what it makes the exit status."""
+
+    result: SizeResult | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    known: tuple[str, ...] = ()  # what could have been asked for
+    trouble: str = ""
+    status: int = OK
+    details: str = ""
+
+
+class Interrupts:
+    """Turns the first Ctrl-C into `seen`, and an exception only while work is done; the second one kills."""
+
+    def __init__(self, again: bool = True) -> None:
+        """Let a second signal have its usual effect where `again` is set, or else none."""
+        self.seen = False
+        self._armed = False
+        self._again = again
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Take over from the handlers that are installed."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the handlers back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.seen:
+            return
+        self.seen = True
+        if self._again:
+            signal.signal(number, signal.SIG_DFL)
+        if self._armed:
+            raise KeyboardInterrupt
+
+    def perform(self, job: Job, progress: Progress) -> Done:
+        """Do a job; an interruption ends it with what was found so far."""
+        self._armed = True
+        try:
+            return perform(job, progress)
+        except KeyboardInterrupt:
+            return Done(trouble="interrupted", status=UNKNOWN)
+        finally:
+            self._armed = False
+
+
+def perform(job: Job, progress: Progress) -> Done:
+    """Lower, decide, and put the result into plain data. Nothing but an interruption leaves this function."""
+    try:
+        return _perform(job, progress)
+    except Inconsistent as error:
+        return Done(trouble=f"the tool contradicts itself: {error}; please report it", status=CONTRADICTION)
+    except MemoryError:
+        return Done(trouble="out of memory", status=UNKNOWN)
+    except Exception as error:  # noqa: BLE001  (the boundary: what no one expected becomes one sentence)
+        return Done(trouble=sentence(error), status=CONTRADICTION, details=details(error))
+
+
+def _perform(job: Job, progress: Progress) -> Done:
+    reporter = Reporter()
+    system = lower(job.loaded, dict(job.sizes), reporter)
+    if system is None or job.library:
+        return Done(diagnostics=reporter.sorted())
+    options = job.options
+    known = tuple(p.name for p in system.properties)
+    names = [name for name in known if not options.claims or name in options.claims]
+    deadline = None if options.timeout is None else time.monotonic() + options.timeout
+    limits = Limits(options.states, options.steps, deadline=deadline)
+    decision = decide(system, names, limits, progress, options.mode, options.symmetry)
+    return Done(size_result(system, decision, job.reproduce), reporter.sorted(), known)
