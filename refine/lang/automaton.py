@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 # A list of any of these can lose an element and still be read to its end.
 _ELEMENTS = ("item", "type_member", "stmt", "edit", "edge", "field", "size", "binding")
 
+_CLOSERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
+
 
 class Automaton:
     """The state of one parse."""
@@ -48,6 +50,17 @@ class Automaton:
         candidates = self._table[self._state.state_stack[-1]]
         terminals = [name for name in candidates if name.isupper() or name == END]
         return frozenset(name for name in terminals if self.accepts(name))
+
+    def open_brackets(self) -> list[Token]:
+        """Return the brackets that have been opened and not closed, outermost first."""
+        opened: list[Token] = []
+        for value in self._state.value_stack:  # what is finished is a tree, and no token
+            kind = getattr(value, "type", None)
+            if kind in _CLOSERS:
+                opened.append(value)
+            elif opened and kind == _CLOSERS[opened[-1].type]:
+                opened.pop()
+        return opened
 
     def leave_element(self) -> int | None:
         """Forget the unfinished element of the innermost list; return how many of its braces were open.

@@ -20,8 +20,8 @@ DEEPEST_EXPRESSION = 100
 # What counts as a level of an expression or a type.
 _LEVELS = {
     "type", "set_type", "named_type", "old", "paren", "call", "set_literal", "set_of", "index_expr",
-    "field_expr", "at_one", "at_any", "not_", "negate", "invert", "arith", "compare", "less", "greater", "in_",
-    "not_in", "implies", "and_", "or_", "ite", "quantified",
+    "field_expr", "at_one", "at_any", "not_", "negate", "invert", "arith", "compare", "less", "greater",
+    "in_", "not_in", "implies", "and_", "or_", "ite", "quantified",
 }  # fmt: skip
 
 

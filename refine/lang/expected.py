@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_KINDS = {"NAME": "a name", "INT": "a number", "STRING": "a text in quotes", "$END": "the end of the file"}
+_KINDS = {
+    "NAME": "a name", "INT": "a number", "STRING": "a text in quotes", "$END": "the end of the file",
+    "WORD": "a word type", "leads": "`leads to`",
+}  # fmt: skip
 _UNARY = {"!", "-", "~"}
 _ATOMS = {"NAME", "INT", "true", "false", "none", "self", "old", "(", "{"}
 _QUANTIFIERS = {"forall", "exists", "count"}
@@ -39,15 +42,14 @@ def expected(fits: frozenset[str]) -> str:
     phrases = []
     for needed, more, phrase in _GROUPS:
         if needed <= rest:
-            keep = {"}", "$END"}
-            rest = rest & keep if "shared" in needed else rest - needed - more
+            rest = rest & {"}"} if "shared" in needed else rest - needed - more
             phrases.append(phrase)
     operators = rest & _OPERATORS
     if len(operators) > 3:
-        rest -= operators
+        rest -= operators | {"#", "("}  # which may follow a name
         phrases.append("an operator")
     signs = sorted(rest, key=lambda kind: (len(kind) > 1, _PUNCTUATION.find(kind), kind))
-    words = [_KINDS.get(kind) or ("a word type" if kind == "WORD" else f"`{kind}`") for kind in signs]
+    words = [_KINDS.get(kind, f"`{kind}`") for kind in signs]
     if len(words) > _MOST:
         words[_MOST:] = ["…"]
     return choice([*words, *phrases])

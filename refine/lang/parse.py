@@ -37,7 +37,7 @@ def parse(source: Source, reporter: Reporter) -> ast.File | None:
 def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree[Token] | None:
     tokens = scanned.tokens
     automaton = Automaton()
-    at = 0
+    at, resumed = 0, -1
     while True:
         token = tokens[at]
         if automaton.feed(token):
@@ -46,7 +46,8 @@ def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree[Token] |
             at += 1
             continue
         to_item = False
-        if token.type != BROKEN:
+        emptied = token.type == "RBRACE" and at == resumed  # all that stood in this list could not be read
+        if token.type != BROKEN and not emptied:
             slip = find_slip(Place(source, tokens, at, automaton))
             reporter.add(slip.diagnostic)
             if len(reporter.diagnostics) >= MOST_ERRORS:
@@ -57,7 +58,7 @@ def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree[Token] |
             to_item = slip.to_item
         if token.type == END:
             return None
-        at = _skip(source, automaton, tokens, at, to_item)
+        at = resumed = _skip(source, automaton, tokens, at, to_item)
         if tokens[at].type == END:
             return None
 

@@ -73,7 +73,7 @@ class Place:
     @cached_property
     def open(self) -> list[Token]:
         """The brackets that are open here, outermost first."""
-        return open_brackets(self.tokens[: self.at])
+        return self.automaton.open_brackets()
 
     def span(self, first: int = 0, last: int = 0) -> Span:
         """Return where some tokens stand; that of the end of the file is just after the last one."""
@@ -103,17 +103,6 @@ def find_slip(place: Place) -> Slip:
 def begins_line(text: str, at: int) -> bool:
     """Tell whether only blanks stand before a place in its line."""
     return not text[text.rfind("\n", 0, at) + 1 : at].strip()
-
-
-def open_brackets(tokens: list[Token]) -> list[Token]:
-    """Return the brackets that are not closed, as far as they match."""
-    opened: list[Token] = []
-    for token in tokens:
-        if token in _CLOSER:
-            opened.append(token)
-        elif opened and token == _CLOSER[opened[-1]]:
-            opened.pop()
-    return opened
 
 
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
@@ -189,7 +178,9 @@ def _unclosed(place: Place) -> Slip | None:
 def _suspect(place: Place) -> Token | None:
     """Find the first brace that seems to be closed by another's: by one that is indented less."""
     opened: list[Token] = []
-    for token in place.tokens[place.tokens.index(place.open[0]) : place.at]:
+    for token in place.tokens[: place.at]:
+        if (token.start_pos or 0) < (place.open[0].start_pos or 0):
+            continue
         if token == "{":
             opened.append(token)
         elif token == "}" and opened:
@@ -301,16 +292,24 @@ def _braces(place: Place) -> Slip | None:
     if before in ("loop", "maybe") and body:
         remedy = f"write `{before} {{ … }}`"
         return Slip(place.slip("E0113", f"the body of a `{before}` needs braces", remedy))
-    if before == ")" and body:
-        opened = open_brackets(place.tokens[: place.at - 1])
-        at = place.tokens.index(opened[-1]) if opened else 0
-        keyword = _kind(place.tokens[at - 1])
-        if keyword == "if":
-            remedy = "without braces an `if` holds one action, such as an assignment or a call"
-            return Slip(place.slip("E0113", "the body of this `if` needs braces", remedy))
-        if keyword == "while":
-            return Slip(place.slip("E0113", "the body of a `while` needs braces", "write `while (…) { … }`"))
+    keyword = _kind(place.tokens[_opener(place.tokens, place.at - 1) - 1]) if before == ")" and body else None
+    if keyword == "if":
+        remedy = "without braces an `if` holds one action, such as an assignment or a call"
+        return Slip(place.slip("E0113", "the body of this `if` needs braces", remedy))
+    if keyword == "while":
+        return Slip(place.slip("E0113", "the body of a `while` needs braces", "write `while (…) { … }`"))
     return None
+
+
+def _opener(tokens: list[Token], at: int) -> int:
+    """Return where the parenthesis is opened that is closed here."""
+    depth = 0
+    while at > 0:
+        depth += {")": 1, "(": -1}.get(tokens[at], 0)
+        if depth == 0:
+            break
+        at -= 1
+    return at
 
 
 def _quantifier(place: Place) -> Slip | None:
@@ -395,7 +394,10 @@ def _anything(place: Place) -> Slip:
     elif before in ("if", "while") or (before == ")" and kind in ("&&", "||")):
         remedy = "the whole condition stands in parentheses"
     elif (lead := _lead(place)) is not None and (meant := suggest(str(lead), _beginnings())) is not None:
-        return Slip(place.slip("E0101", message, None, Note(f"did you mean `{meant}`?", _span(place, lead))))
+        note = Note(f"did you mean `{meant}`?", _span(place, lead))
+        return Slip(
+            place.slip("E0101", message, None, note), to_item=note.span is not None and note.span.col == 1
+        )
     return Slip(place.slip("E0101", message, remedy), mended, instead=True)
 
 
