@@ -65,6 +65,7 @@ def read(typer: Typer, cell: Cell, span: Span) -> Term:
         checks += term.checks
         x = e.select(x, term.expr)
     if variable.boxed:
+        checks.append(Check(e.not_(e.is_some(x)), "used before it has a value", span))
         x = e.get(x)
     return Term(x, (*checks, *alive(typer, variable, tuple(t.expr for t in cell.indices), span)))
 

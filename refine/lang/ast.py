@@ -5,7 +5,8 @@ Spans do not take part in equality, so that a tree equals the tree of its own pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TypeAlias
 
 from refine.text.span import Span
@@ -849,3 +850,14 @@ class File:
     items: tuple[Item, ...]
     comments: tuple[Comment, ...] = field(default=(), compare=False)
     span: Span = _span()
+
+
+def walk(node: object) -> Iterator[object]:
+    """All nodes of a tree, the node itself first. The parser bounds the depth."""
+    if is_dataclass(node) and not isinstance(node, Span):
+        yield node
+        for f in fields(node):
+            yield from walk(getattr(node, f.name))
+    elif isinstance(node, tuple):
+        for item in node:
+            yield from walk(item)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
 from refine.core.types import BOOL, Array, Option, Set, Struct, Type
@@ -20,7 +18,7 @@ def binder_type(typer: Typer, binder: ast.Binder, body: ast.Expr, scope: Scope) 
     if binder.type is not None:
         return domain_type(typer.cx, scope, binder.type)
     name = binder.name.name
-    for node in _walk(body):
+    for node in ast.walk(body):
         found = _use(typer, node, name, scope)
         if found is not None:
             return found
@@ -104,17 +102,6 @@ def _peek(typer: Typer, node: ast.Expr, scope: Scope) -> Type | None:
         case _:
             pass
     return None
-
-
-def _walk(node: object) -> Iterator[object]:
-    """A syntax tree's nodes, the node itself first."""
-    if is_dataclass(node) and not isinstance(node, Span):
-        yield node
-        for f in fields(node):
-            yield from _walk(getattr(node, f.name))
-    elif isinstance(node, tuple):
-        for item in node:
-            yield from _walk(item)
 
 
 def needs_hint(node: ast.Expr, scope: Scope) -> bool:

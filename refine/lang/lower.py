@@ -158,7 +158,7 @@ class _Lowering:
             self.rule(source)
         dry_run(cx, self.declared, self.places)
         properties = Properties(cx, self.declared, self.flows, steps, self.places, self.rules)
-        steps.check_edits(self.declared)
+        steps.check_names(self.declared)
         system = core.System(
             name=loaded.file.name.name,
             sizes=tuple(self.values.items()),

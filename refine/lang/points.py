@@ -408,7 +408,7 @@ def _with(seen: Variable, cursor: Variable) -> Expr:
     at, group = e.var(cursor.name, cursor.root_type), e.var(seen.name, seen.root_type)
     for index in cursor.prefix:
         at, group = e.select(at, index), e.select(group, index)
-    return e.insert(group, e.get(at))
+    return e.ite(e.is_some(at), e.insert(group, e.get(at)), group)
 
 
 def _has_default(type_: Type) -> bool:
