@@ -30,7 +30,7 @@ from refine.core.types import (
 
 
 class Op(enum.Enum):
-    """The operators. `args` and `data` of each are given here; types are as `refine.core.expr`'s constructors make them."""
+    """The operators, each with its arguments and its `data`; the constructors below state the types."""
 
     CONST = "const"  # data: a value of the type
     VAR = "var"  # data: name of a state variable
@@ -349,6 +349,9 @@ def bitwise(op: Op, *xs: Expr) -> Expr:
 
 def narrow(x: Expr, type_: Int) -> Expr:
     """`x` as a value of a bounded Int type; the default where it is outside (a fault check goes with it)."""
+    if x.op is Op.CONST and type_.lo is not None and type_.hi is not None:
+        assert isinstance(x.data, int), "an Int constant is a number"
+        return const(type_, x.data if type_.lo <= x.data <= type_.hi else default(type_))
     return x if x.type == type_ else node(Op.NARROW, type_, (x,))
 
 

@@ -65,7 +65,7 @@ class IndexKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`size` identities. A value is an `int` in 0..size-1; only for kinds other than INDEX does its order mean anything."""
+    """`size` identities. A value is an `int` in 0..size-1; for kind INDEX its order means nothing."""
 
     name: str
     size: int
@@ -162,7 +162,7 @@ class Struct:
 
 
 Type: TypeAlias = Bool | Int | Word | Enum | Index | Thread | Option | Set | Array | Struct
-Value: TypeAlias = "bool | int | None | frozenset[Value] | tuple[Value, ...]"
+Value: TypeAlias = "bool | int | frozenset[Value] | tuple[Value, ...] | None"
 
 BOOL = Bool()
 INT = Int()
@@ -268,7 +268,7 @@ def show_value(type_: Type, value: Value) -> str:
         case Set(item):
             assert isinstance(value, frozenset), "a set is a frozenset"
             return "{" + ", ".join(show_value(item, v) for v in sorted(value)) + "}"  # type: ignore[type-var]
-        case Array(dom, item):
+        case Array(_, item):
             assert isinstance(value, tuple), "an array is a tuple"
             return "[" + ", ".join(show_value(item, v) for v in value) + "]"
         case Struct(_, fields):

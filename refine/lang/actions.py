@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -14,9 +15,9 @@ from refine.core.types import BOOL, Array, Int, Type, default
 from refine.lang import ast
 from refine.lang.assign import assign, for_all, havoc, only_ghosts
 from refine.lang.calls import arguments, callee
-from refine.lang.context import Abort, Check, Context, Term, array_dims, core_type
+from refine.lang.context import Abort, Check, Context, Term, array_dims, core_type, needs_value
 from refine.lang.exprs import Typer
-from refine.lang.scope import Bound, Function, Scope, Variable
+from refine.lang.scope import Bound, Broken, Function, Scope, Variable
 from refine.text.span import Span
 
 Env = dict[str, Expr]
@@ -27,8 +28,10 @@ MAX_ACTIONS = 20_000  # actions of one step, ops expanded
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """An access to shared state outside of library ops. `held`: the guarding hold was taken (True) or given up
-    (False) earlier in the step, or is as it was when the step began (None).
+    """An access to shared state outside of library ops.
+
+    `held`: the guarding hold was taken (True) or given up (False) earlier in the step, or is as it was when the
+    step began (None).
     """
 
     name: str
@@ -87,7 +90,7 @@ class Exec:
 
     def fault(self, bad: Expr, what: str, span: Span) -> None:
         cond = e.and_(self.path, bad)
-        if cond is not e.FALSE:
+        if cond is not e.FALSE and all(f.cond is not cond for f in self.out.faults):  # else an earlier one counts
             place = Place(self.step, what, span)
             self.out.faults.append(Fault(cond, self.out.places.setdefault(place, len(self.out.places))))
 
@@ -130,6 +133,8 @@ class Exec:
             try:
                 self.action(stmt, inner)
             except Abort:
+                if isinstance(stmt, ast.Local):
+                    inner.names.setdefault(stmt.name.name, Broken())
                 continue
             self.first = False
 
@@ -143,6 +148,9 @@ class Exec:
                 full = item
                 for dim in reversed(array_dims(self.cx, scope, dims)):
                     full = Array(dim, full)
+                if name.name in scope.names:
+                    self.cx.fail("E0202", f"'{name.name}' is declared twice in this block", name.span)
+                needs_value(self.cx, full, init, name)
                 start = (
                     e.const(full, default(full))
                     if init is None
@@ -343,10 +351,8 @@ class Exec:
                 return self.returned(stmt, scope, want)
             if isinstance(stmt, ast.If) and _returns(stmt):
                 return self.split(stmt, stmts[k + 1 :], scope, want)
-            try:
+            with suppress(Abort):
                 self.action(stmt, scope)
-            except Abort:
-                pass
             self.first = False
         return None
 

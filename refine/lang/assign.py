@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from refine.core import expr as e
 from refine.core.expr import Binder, Expr, Op
+from refine.core.fold import subterms
 from refine.core.system import Where
 from refine.core.types import BOOL, Array, Int, Option, Set, Struct, Type, default
 from refine.lang import ast
@@ -232,12 +233,13 @@ def read_all(
 def assign_all(
     ex: Exec, target: ast.Lvalue, value: ast.Expr, scope: Scope, bound: list[Binder], cond: Expr, before: Exec
 ) -> None:
-    names = {scope_name: b for scope_name, b in _bound_names(scope, bound)}
-    written = [a.id for a in target.accessors if isinstance(a, ast.Name) and a.id in names]
-    if sorted(written) != sorted(names):
-        wanted = ", ".join(names)
-        ex.cx.fail("E0409", f"the target must be indexed by each of {wanted}, once", target.span)
     slot, variable, accessors, type_, indices = resolve(ex, target, scope)
+    own = {binder.name for binder in bound}
+    bare = [a.data for a in accessors if isinstance(a, Expr) and a.op is Op.PARAM and a.data in own]
+    others = [a for a in accessors if isinstance(a, Expr) and a.data not in bare]
+    if sorted(map(str, bare)) != sorted(own) or any(x.data in own for x in subterms(others)):
+        wanted = ", ".join(name.partition("'")[0] for name in own)
+        ex.cx.fail("E0409", f"the target must be indexed by each of {wanted}, once and alone", target.span)
     if variable is None or variable.boxed:
         ex.cx.fail("E0409", "a 'for all' assigns elements of variables", target.span)
     new = read_all(ex, value, scope, type_, bound, cond, before, variable.storage == "ghost")
@@ -245,7 +247,7 @@ def assign_all(
     ex.touch(variable, target.span)
     each_fault(ex, alive(ex.typer(), variable, indices, target.span), bound, cond)
     if variable.edges is not None:
-        edges_all(ex, variable, accessors, old, new, bound, cond, target.span)
+        edges_all(ex, variable, old, new, bound, cond, target.span)
     ex.env[slot] = _put_all(ex.env[slot], accessors, e.ite(cond, new, old), {b.name: b for b in bound})
 
 
@@ -260,7 +262,6 @@ def each_fault(ex: Exec, checks: Iterable[Check], bound: list[Binder], cond: Exp
 def edges_all(
     ex: Exec,
     variable: Variable,
-    accessors: list[Accessor],
     old: Expr,
     new: Expr,
     bound: list[Binder],
@@ -278,13 +279,6 @@ def edges_all(
     for binder in reversed(bound):
         bad = e.exists(binder, bad)
     ex.fault(bad, f"{variable.name} changes along no edge", span)
-
-
-def _bound_names(scope: Scope, bound: list[Binder]) -> Iterable[tuple[str, Binder]]:
-    for name, entity in scope.names.items():
-        for binder in bound:
-            if isinstance(entity, Bound) and entity.expr.data == binder.name:
-                yield name, binder
 
 
 def _as_expr(target: ast.Lvalue) -> ast.Expr:

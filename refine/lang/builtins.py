@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from refine.core import expr as e
 from refine.core.expr import Expr, Op
-from refine.core.types import Index, IndexKind, Int, Set, Type, Word, cardinality
+from refine.core.types import Index, IndexKind, Int, Set, Word, cardinality
 from refine.lang import ast
 from refine.lang.context import Check, Term
 from refine.lang.scope import Scope, TypeName
@@ -32,7 +32,7 @@ BUILTINS = frozenset(
 ORDERED = (IndexKind.SLOT, IndexKind.RING, IndexKind.GFN)
 
 
-def call_builtin(typer: Typer, node: ast.Call, scope: Scope, want: Type | None) -> Term:
+def call_builtin(typer: Typer, node: ast.Call, scope: Scope) -> Term:
     """The value of a builtin's call."""
     name, args, cx = node.name.name, node.args, typer.cx
     arity = 2 if name.startswith("align") else 1

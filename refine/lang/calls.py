@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refine.core.types import Type
 from refine.lang import ast
 from refine.lang.access import place
 from refine.lang.builtins import BUILTINS, call_builtin
@@ -22,7 +21,7 @@ def callee(typer: Typer, node: ast.Call, scope: Scope) -> tuple[Function, tuple[
     """The function of a call and its arguments; the member of the instance that comes first, if one does."""
     if node.args:
         first: object = None
-        if peek_instance(typer, root_of(node.args[0]), scope) is not None:
+        if peek_instance(root_of(node.args[0]), scope) is not None:
             first = place(typer, node.args[0], scope)
         if isinstance(first, Instance):
             if first.dims:
@@ -60,9 +59,9 @@ def arguments(
     return [typer.value(arg, scope, want) for arg, want in zip(args, wanted, strict=True)]
 
 
-def call(typer: Typer, node: ast.Call, scope: Scope, want: Type | None) -> Term:
+def call(typer: Typer, node: ast.Call, scope: Scope) -> Term:
     if node.name.name in BUILTINS and scope.find(node.name.name) is None:
-        return call_builtin(typer, node, scope, want)
+        return call_builtin(typer, node, scope)
     function, args = callee(typer, node, scope)
     if isinstance(function.decl, ast.Op | ast.Proc):
         typer.cx.fail(

@@ -9,11 +9,13 @@ from refine.core.expr import Expr, and_
 from refine.core.types import (
     BOOL,
     INT,
+    Array,
     Index,
     IndexKind,
     Int,
     Option,
     Set,
+    Struct,
     Thread,
     Type,
     Word,
@@ -78,6 +80,7 @@ class Context:
         default_factory=dict
     )  # labels and step paths of each thread, for edits
     env: dict[str, Expr] = field(default_factory=dict)  # every state variable, as itself
+    declared: frozenset[str] = frozenset()  # what the file declares anywhere
     _fresh: int = 0
 
     def fresh(self, name: str) -> str:
@@ -91,6 +94,12 @@ class Context:
 
     def lookup(self, scope: Scope, name: str, span: Span) -> Entity:
         found = scope.find(name)
+        if found is None and name in self.declared:
+            self.fail(
+                "E0306",
+                f"'{name}' has no value yet: only parameters and constants that are declared above have",
+                span,
+            )
         if found is None:
             guess = suggest(name, scope.visible())
             self.fail(
@@ -164,6 +173,30 @@ def domain_type(cx: Context, scope: Scope, node: ast.TypeExpr) -> Type:
     if size is not None and size > MAX_SIZE:
         cx.fail("E0510", f"{type_} has {size} values; at most {MAX_SIZE} can be ranged over", node.span)
     return type_
+
+
+def without_default(type_: Type) -> Type | None:
+    """The part of a type whose values are all alike, so that a variable cannot start as one of them."""
+    match type_:
+        case Thread() | Index(kind=IndexKind.INDEX):
+            return type_
+        case Array(_, item):
+            return without_default(item)
+        case Struct(_, fields):
+            return next((found for _, inner in fields if (found := without_default(inner))), None)
+        case _:
+            return None
+
+
+def needs_value(cx: Context, type_: Type, init: ast.Expr | None, name: ast.Ident) -> None:
+    """Refuses a declaration without a value, of a type that has none to start with."""
+    bare = without_default(type_) if init is None else None
+    if bare is not None:
+        why = f"the values of {bare} are" if bare == type_ else f"it holds values of {bare}, which are"
+        cx.fail(
+            "E0310", f"'{name.name}' needs a value to start with: {why} all alike", name.span,
+            f"declare it as {bare}?, which starts as none" if bare == type_ else None,
+        )  # fmt: skip
 
 
 def array_dims(cx: Context, scope: Scope, dims: tuple[ast.Dim, ...]) -> tuple[Type, ...]:

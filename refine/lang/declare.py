@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from refine.core import expr as e
@@ -22,7 +22,7 @@ from refine.core.types import (
     domain_values,
 )
 from refine.lang import ast
-from refine.lang.context import MAX_SIZE, Abort, Context, array_dims, core_type
+from refine.lang.context import MAX_SIZE, Abort, Context, array_dims, core_type, needs_value
 from refine.lang.exprs import Typer, constant_int
 from refine.lang.load import Loaded
 from refine.lang.scope import (
@@ -43,6 +43,7 @@ from refine.lang.scope import (
 from refine.text.diag import suggest
 from refine.text.span import Span
 
+FREE = frozenset({"defined", "balanced", "satisfiable", "stuck"})  # the claims that every protocol makes
 MAX_STATE = 200_000  # entries of one variable's arrays
 
 
@@ -123,6 +124,7 @@ class _Maker:
     out: Declared
     sizes: Mapping[str, int]
     items: tuple[ast.Item, ...]
+    taken: dict[tuple[str, str], ast.Ident] = field(default_factory=dict)
 
     def add(self, scope: Scope, name: ast.Ident, entity: Entity) -> None:
         if name.name in scope.names:
@@ -133,6 +135,22 @@ class _Maker:
         scope.names[name.name] = entity
         scope.spans[name.name] = name
 
+    def once(self, kind: str, name: ast.Ident, full: str) -> None:
+        """Notes a name that is no entity of a scope, such as a claim's."""
+        first = self.taken.setdefault((kind, full), name)
+        if first is not name:
+            self.cx.fail(
+                "E0202", f"'{full}' is declared twice", name.span, f"the first is at {first.span}"
+            )  # fmt: skip
+
+    def distinct(self, names: Iterable[ast.Ident]) -> None:
+        """Refuses a list that has a name twice."""
+        seen: set[str] = set()
+        for name in names:
+            if name.name in seen:
+                self.cx.fail("E0202", f"'{name.name}' is declared twice", name.span)
+            seen.add(name.name)
+
     def item(self, item: ast.Item, own: bool) -> None:
         cx, scope = self.cx, self.out.scope
         match item:
@@ -140,20 +158,25 @@ class _Maker:
                 self.add(scope, name, Constant(self.sizes[name.name]))
             case ast.Const(name, value):
                 self.add(scope, name, Constant(constant_int(cx, scope, value)))
-            case ast.ThreadDecl(name, binder):
+            case ast.ThreadDecl():
                 self.thread(item)
             case ast.TypeDecl(name):
                 template = Template(item, scope)
-                if name.name in scope.templates:
-                    cx.fail("E0202", f"'{name.name}' is declared twice", name.span)
+                self.once("type", name, name.name)
+                self.distinct(item.params)
                 scope.templates[name.name] = template
             case ast.Variable() | ast.Instance():
                 self.member(item, scope, "", (), ())
             case ast.RuleDecl(name):
+                self.once("rule", name, name.name)
                 self.out.rules.append(RuleSource(name.name, item, scope))
             case ast.Claim(_, name) | ast.Reach(name) | ast.AssumeItem(name):
+                if name.name in FREE:
+                    cx.fail("E0202", f"'{name.name}' is a claim that every protocol makes", name.span)
+                self.once("claim", name, name.name)
                 self.out.stated.append(Stated(name.name, item, scope))
-            case ast.Edited():
+            case ast.Edited(_, name):
+                self.once("edit", name, name.name)
                 self.out.edits.append(item)
             case ast.Requires() | ast.Hold():
                 cx.fail("E0404", "this belongs into a 'type { … }'", item.span)
@@ -337,16 +360,7 @@ class _Maker:
             if d.name is not None:
                 inner.names[d.name.name] = Bound(e.param(made.name, made.type))
         if item.init is None:
-            plain = (
-                base.kind is not IndexKind.INDEX if isinstance(base, Index) else not isinstance(base, Thread)
-            )
-            if not plain:
-                cx.fail(
-                    "E0310",
-                    f"a {base} has no value to start with",
-                    item.span,
-                    f"give one, or declare it as {base}?",
-                )
+            needs_value(cx, base, None, item.name)
             value = e.const(base, default(base))
         else:
             typer = Typer(cx)
@@ -369,6 +383,7 @@ class _Maker:
             case ast.Hold():
                 return Function(item, scope)
             case ast.Fn() | ast.Op() | ast.Proc() | ast.Requires():
+                self.distinct(f.name for f in item.formals)
                 return Function(item, scope, item.formals, item.result)
 
     def instance(
@@ -382,21 +397,23 @@ class _Maker:
         cx = self.cx
         found = scope.template(item.type.name.name)
         if found is None:
-            known = cx.lookup(scope, item.type.name.name, item.type.name.span)
-            help_ = (
-                f"write: shared {item.type.name.name} {item.name.name};"
-                if isinstance(known, TypeName)
-                else None
-            )
-            cx.fail("E0203", f"'{item.type.name.name}' is no library type", item.type.span, help_)
+            wanted, known = item.type.name, scope.find(item.type.name.name)
+            if known is not None:
+                help_ = f"write: shared {wanted.name} {item.name.name};" if isinstance(known, TypeName) else None
+                cx.fail("E0203", f"'{wanted.name}' is no library type", wanted.span, help_)
+            guess = suggest(wanted.name, scope.visible_templates())
+            cx.fail(
+                "E0201", f"there is no library type '{wanted.name}'", wanted.span,
+                f"did you mean '{guess}'?" if guess else "it comes with the file that declares it: import lib.NAME;",
+            )  # fmt: skip
         decl = found.decl
         if owner.count(".") > 8:
             cx.fail("E0407", "library types are nested too deeply, or contain themselves", item.span)
         if len(item.type.args) != len(decl.params):
-            wanted = ", ".join(p.name for p in decl.params)
+            params = ", ".join(p.name for p in decl.params)
             cx.fail(
                 "E0302", f"'{decl.name.name}' has {len(decl.params)} type parameters, not {len(item.type.args)}",
-                item.type.span, f"write {decl.name.name}<{wanted}>" if wanted else None,
+                item.type.span, f"write {decl.name.name}<{params}>" if params else None,
             )  # fmt: skip
         inner = Scope(found.scope)
         for param, arg in zip(decl.params, item.type.args, strict=True):
@@ -427,7 +444,7 @@ class _Maker:
                         binding = given.pop(name.name, None)
                         if binding is None:
                             cx.fail(
-                                "E0204", f"'{item.name.name}' must give '{name.name}'", item.span,
+                                "E0204", f"'{item.name.name}' must give '{name.name}'", item.name.span,
                                 f"add {{ {name.name}({', '.join(f.name.name for f in formals)}) = …; }}",
                             )  # fmt: skip
                         if len(binding.params) != len(formals):
@@ -446,10 +463,12 @@ class _Maker:
                     case ast.Variable() | ast.Instance():
                         self.member(member, inner, f"{made.name}.", made.dims, binders)
                     case ast.RuleDecl(name):
+                        self.once("rule", name, f"{made.name}.{name.name}")
                         self.out.rules.append(
                             RuleSource(f"{made.name}.{name.name}", member, inner, binders, made)
                         )
                     case ast.Claim(_, name) | ast.Reach(name) | ast.AssumeItem(name):
+                        self.once("claim", name, f"{made.name}.{name.name}")
                         self.out.stated.append(
                             Stated(f"{made.name}.{name.name}", member, inner, binders, made)
                         )
@@ -478,6 +497,9 @@ def _broadcast(binder: Binder, value: Expr) -> Expr:
 def parameters(cx: Context, loaded: Loaded) -> dict[str, tuple[int, int, int, Span]]:
     """Each parameter's default, lowest and highest value."""
     scope, found = Scope(), {}
+    cx.declared = frozenset(
+        n.name for i in loaded.file.items if isinstance(n := getattr(i, "name", None), ast.Ident)
+    )
     for item in loaded.file.items:
         try:
             match item:

@@ -145,7 +145,7 @@ class Typer:
                 term = self.expr(inner, scope, want)
                 return Term(e.old(term.expr), tuple(Check(e.old(c.bad), c.what, c.span) for c in term.checks))
             case ast.Call():
-                return call(self, node, scope, want)
+                return call(self, node, scope)
             case ast.Unary():
                 return unary(self, node, scope, want)
             case ast.Binary():

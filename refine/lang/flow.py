@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from refine.core import expr as e
 from refine.core.expr import Binder, Expr
@@ -212,10 +214,8 @@ class Flow:
                         return
                     point = point.after
                 case CodePoint():
-                    try:
+                    with suppress(Abort):
                         ex.action(point.stmt, point.scope)
-                    except Abort:
-                        pass
                     point = point.after
                 case SetPoint():
                     self._set(ex, point.sets)
@@ -231,7 +231,7 @@ class Flow:
                     at = self._value(ex, point.cursor)
                     last = e.eq(at, e.some(e.const(type_, values[-1])))
                     step: Expr = e.none(point.cursor.type)
-                    for this, following in reversed(list(zip(values, values[1:], strict=False))):
+                    for this, following in reversed(list(pairwise(values))):
                         step = e.ite(
                             e.eq(at, e.some(e.const(type_, this))), e.some(e.const(type_, following)), step
                         )

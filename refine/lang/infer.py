@@ -8,7 +8,6 @@ from refine.core.types import BOOL, Array, Option, Set, Struct, Type
 from refine.lang import ast
 from refine.lang.context import core_type, domain_type
 from refine.lang.scope import Bound, Family, Function, Instance, Members, Scope, Variable
-from refine.text.span import Span
 
 if TYPE_CHECKING:
     from refine.lang.exprs import Typer
@@ -34,7 +33,7 @@ def _use(typer: Typer, node: object, name: str, scope: Scope) -> Type | None:
         case ast.Call(callee, args):
             found = scope.find(callee.name)
             skip = 0
-            if args and isinstance(instance := peek_instance(typer, args[0], scope), Instance):
+            if args and isinstance(instance := peek_instance(args[0], scope), Instance):
                 found, skip = instance.scope.names.get(callee.name), 1
             if isinstance(found, Function):
                 for k, arg in enumerate(args[skip:]):
@@ -56,7 +55,7 @@ def _use(typer: Typer, node: object, name: str, scope: Scope) -> Type | None:
     return None
 
 
-def peek_instance(typer: Typer, node: ast.Expr, scope: Scope) -> Instance | None:
+def peek_instance(node: ast.Expr, scope: Scope) -> Instance | None:
     while isinstance(node, ast.IndexOf):
         node = node.base
     found = scope.find(node.id) if isinstance(node, ast.Name) else None
@@ -82,7 +81,7 @@ def _peek(typer: Typer, node: ast.Expr, scope: Scope) -> Type | None:
             type_ = _peek(typer, base, scope)
             return type_.item if isinstance(type_, Array) else None
         case ast.FieldOf(base, name):
-            instance = peek_instance(typer, base, scope)
+            instance = peek_instance(base, scope)
             if instance is not None:
                 found = instance.scope.names.get(name.name)
                 return found.type if isinstance(found, Variable) else None
@@ -95,7 +94,7 @@ def _peek(typer: Typer, node: ast.Expr, scope: Scope) -> Type | None:
                 return field[1]
         case ast.Self():
             return typer.cx.threads
-        case ast.Call(callee, args):
+        case ast.Call(callee, _):
             found = scope.find(callee.name)
             if isinstance(found, Function) and found.result is not None:
                 return core_type(typer.cx, found.type_scope or found.scope, found.result)

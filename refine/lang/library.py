@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from refine.core import expr as e
-from refine.core.system import Place
 from refine.lang import ast
 from refine.lang.access import indexed_instance
 from refine.lang.actions import Exec, Outcome
@@ -63,7 +62,7 @@ def _any(decl: ast.TypeDecl, type_: ast.TypeExpr) -> ast.Expr:
             return ast.Integer(0, span=span)
 
 
-def dry_run(cx: Context, declared: Declared, places: dict[Place, int]) -> None:
+def dry_run(cx: Context, declared: Declared) -> None:
     """Types every function, op and procedure once with arguments of any value; what is found undefined is dropped."""
     functions = list(declared.functions)
     for instance, binders in declared.instances:

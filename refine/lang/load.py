@@ -54,7 +54,7 @@ def _read(path: Path, reporter: Reporter, span: Span | None) -> str | None:
 
 def _load(source: Source, path: Path | None, roots: tuple[Path, ...], reporter: Reporter) -> Loaded | None:
     file = parse(source, reporter)
-    if file is None:
+    if file is None or (file.role == "library" and not _declares_only(file, reporter)):
         return None
     search = tuple(r.resolve() for r in (*roots, resources.root("spec")))
     libraries: dict[Path, ast.File] = {}
@@ -102,16 +102,26 @@ def _library(item: ast.Import, target: Path, reporter: Reporter) -> ast.File | N
             "its file must start with 'library NAME;'",
         )  # fmt: skip
         return None
+    return library if _declares_only(library, reporter) else None
+
+
+def _declares_only(library: ast.File, reporter: Reporter) -> bool:
+    """Whether a library has neither state nor threads of its own."""
     fine = True
-    for inner in library.items:
-        if isinstance(
-            inner, ast.ThreadDecl | ast.Variable | ast.Instance | ast.Param | ast.RuleDecl | ast.Edited
-        ):
-            reporter.error(
-                "E0606", "a library declares types, functions, ops and procedures only", inner.span
-            )
-            fine = False
-    return library if fine else None
+    for item in library.items:
+        match item:
+            case ast.Variable(name=name) | ast.Instance(name=name) | ast.RuleDecl(name=name):
+                help_ = "put it into a 'type { … }'; the protocol declares instances of that"
+            case ast.ThreadDecl(name=name) | ast.Param(name=name) | ast.Edited(name=name):
+                help_ = "it belongs to the protocol"
+            case _:
+                continue
+        reporter.error(
+            "E0606", f"a library cannot declare '{name.name}', only types, functions, ops and procedures",
+            name.span, help_,
+        )  # fmt: skip
+        fine = False
+    return fine
 
 
 def _find(item: ast.Import, roots: tuple[Path, ...], reporter: Reporter) -> Path | None:
@@ -131,6 +141,6 @@ def _find(item: ast.Import, roots: tuple[Path, ...], reporter: Reporter) -> Path
     guess = suggest(item.path.parts[-1].name, near)
     reporter.error(
         "E0602", f"no file '{relative}' to import", item.span,
-        f"did you mean '{guess}'?" if guess else "it is looked for beside the specification, in -I folders and in the library",
+        f"did you mean '{guess}'?" if guess else "looked for beside the file, in -I folders and in the library",
     )  # fmt: skip
     return None

@@ -156,7 +156,7 @@ class _Lowering:
             flow.warn()
         for source in self.declared.rules:
             self.rule(source)
-        dry_run(cx, self.declared, self.places)
+        dry_run(cx, self.declared)
         properties = Properties(cx, self.declared, self.flows, steps, self.places, self.rules)
         steps.check_names(self.declared)
         system = core.System(
@@ -257,8 +257,7 @@ class _Lowering:
         ex = Exec(self.cx, name, out, dict(way.exec.env), me=flow.tree.self_)
         if step is not None:
             scope = step.scope.child()
-            for binder in step.step.binders:
-                params.append(self.parameter(binder, scope))
+            params += [self.parameter(binder, scope) for binder in step.step.binders]
             ex.entry = dict(ex.env)
             ex.wait(step.step.when, scope)
             ex.block(step.step.body.stmts, scope)
@@ -317,9 +316,7 @@ class _Lowering:
     def rule(self, source: RuleSource) -> None:
         out = Outcome(self.places)
         scope = inside(source).child()
-        params = list(source.dims)
-        for binder in source.decl.binders:
-            params.append(self.parameter(binder, scope))
+        params = [*source.dims, *(self.parameter(binder, scope) for binder in source.decl.binders)]
         ex = Exec(self.cx, source.name, out, dict(self.cx.env))
         ex.entry = dict(ex.env)
         ex.wait(source.decl.when, scope)
@@ -352,9 +349,7 @@ class _Lowering:
         )
 
     def limits(self, system: core.System) -> None:
-        nodes = 0
-        for x in subterms(system.exprs()):
-            nodes += 1
+        for nodes, x in enumerate(subterms(system.exprs())):
             if x.depth > 4 * MAX_DEPTH or nodes > MAX_NODES:
                 self.cx.reporter.error(
                     "E0511", "the rules become too large when ops, functions and choices are expanded",

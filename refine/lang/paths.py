@@ -10,12 +10,10 @@ from refine.core.expr import Expr
 from refine.core.fold import substitute
 from refine.lang import ast
 from refine.lang.context import Context
-from refine.lang.declare import Declared
+from refine.lang.declare import FREE, Declared
 from refine.lang.flow import Flow
 from refine.lang.scope import Family, Function
 from refine.text.diag import suggest
-
-FREE = {"defined", "balanced", "satisfiable", "stuck"}  # the claims that every protocol makes
 
 
 def _is_tail(parts: tuple[str, ...], name: str) -> bool:
@@ -58,7 +56,10 @@ class Steps:
                 self.unknown(path, flow)
             if len(found) > 1 and all(_is_tail(parts, n) for n in found):
                 self.cx.fail(
-                    "E0206", f"'{path}' is ambiguous: {', '.join(found)}", path.span, "write more of its path"
+                    "E0206",
+                    f"'{path}' is ambiguous: {', '.join(reversed(found))}",
+                    path.span,
+                    "write more of its path",
                 )
             wanted |= set(found)
         parts_ = []

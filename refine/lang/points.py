@@ -19,9 +19,18 @@ from refine.core.types import (
 )
 from refine.lang import ast
 from refine.lang.calls import callee
-from refine.lang.context import MAX_POINTS, Abort, Context, array_dims, core_type, domain_type
+from refine.lang.context import (
+    MAX_POINTS,
+    Abort,
+    Context,
+    array_dims,
+    core_type,
+    domain_type,
+    needs_value,
+    without_default,
+)
 from refine.lang.exprs import Typer
-from refine.lang.scope import Bound, Family, Scope, Variable
+from refine.lang.scope import Bound, Broken, Family, Scope, Variable
 from refine.text.span import Span
 
 
@@ -160,19 +169,27 @@ class Tree:
         """The points of a block, which leads to `after`; its locals are reset on the way out."""
         declared: list[Variable] = []
         locals_: dict[int, Variable] = {}
+        own: set[str] = set()
         inner = scope if owner is scope else scope.child()
         for stmt in stmts:
             if isinstance(stmt, ast.Local):
+                name = stmt.name
                 try:
+                    if name.name in own:
+                        self.cx.fail("E0202", f"'{name.name}' is declared twice in this block", name.span)
+                    if name.name == "pc":
+                        self.cx.fail("E0202", "'pc' is the name of a thread's program counter", name.span)
                     type_ = core_type(self.cx, inner, stmt.type)
                     for dim in reversed(array_dims(self.cx, inner, stmt.dims)):
                         type_ = Array(dim, type_)
-                    made = self.local(".".join((*path, stmt.name.name)), type_, stmt.span)
+                    if not isinstance(type_, Thread | Index):
+                        needs_value(self.cx, type_, stmt.init, name)
+                    made = self.local(".".join((*path, name.name)), type_, stmt.span)
                 except Abort:
+                    inner.names.setdefault(name.name, Broken())
                     continue
-                if stmt.name.name in inner.names and owner is not scope:
-                    self.cx.reporter.error("E0202", f"'{stmt.name.name}' is declared twice", stmt.name.span)
-                inner.names[stmt.name.name] = made
+                own.add(name.name)
+                inner.names[name.name] = made
                 locals_[id(stmt)] = made
                 declared.append(made)
         if owner is scope:
@@ -262,7 +279,7 @@ class Tree:
             case ast.ForEach(binder, body):
                 return self.for_each(binder, body, stmt.span, scope, path, after, frame)
             case ast.CallStmt(call):
-                return self.call(call, None, scope, path, after, frame)
+                return self.call(call, scope, path, after, frame)
             case ast.Break() | ast.Continue():
                 if frame.loop is None:
                     self.cx.fail("E0404", "there is no loop to leave here", stmt.span)
@@ -328,7 +345,6 @@ class Tree:
     def call(
         self,
         node: ast.Call,
-        label: ast.Ident | None,
         scope: Scope,
         path: tuple[str, ...],
         after: Point | None,
@@ -413,4 +429,4 @@ def _with(seen: Variable, cursor: Variable) -> Expr:
 
 def _has_default(type_: Type) -> bool:
     """Whether a dead local of the type can hold its default without naming one of several identities."""
-    return not (isinstance(type_, Thread) or (isinstance(type_, Index) and type_.kind is IndexKind.INDEX))
+    return without_default(type_) is None

@@ -141,14 +141,14 @@ class Properties:
                     text="a thread that has ended holds nothing",
                 )
             )  # fmt: skip
-        for rule in self.rules:
-            if any(w.assume is None for w in rule.wheres):
-                made.append(
-                    core.Property(
-                        f"satisfiable.{rule.name}", core.Kind.SATISFIABLE, e.TRUE, "free",
-                        "every havoc has a value", of=(rule.name,), span=rule.span,
-                    )
-                )  # fmt: skip
+        made += [
+            core.Property(
+                f"satisfiable.{rule.name}", core.Kind.SATISFIABLE, e.TRUE, "free",
+                "every havoc has a value", of=(rule.name,), span=rule.span,
+            )
+            for rule in self.rules
+            if any(w.assume is None for w in rule.wheres)
+        ]  # fmt: skip
         if self.flows:
             made.append(
                 core.Property(
@@ -167,7 +167,7 @@ class Properties:
                 inner = instance
                 for binder in binders:
                     inner = indexed_instance(inner, e.param(binder.name, binder.type))
-                for name, member in inner.scope.names.items():
+                for member in inner.scope.names.values():
                     if isinstance(member, Function) and isinstance(member.decl, ast.Hold):
                         try:
                             me = [Term(flow.tree.self_)]

@@ -52,7 +52,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variable:
-    """A state variable. `prefix` are the indices that come before those which the text writes (of an instance array)."""
+    """A state variable. `prefix` are the indices before those that the text writes: of an array of instances."""
 
     name: str
     type: Type
@@ -166,6 +166,13 @@ class Scope:
                 return found
             scope = scope.parent
         return None
+
+    def visible_templates(self) -> Iterator[str]:
+        """Every name that `template` would find, for suggestions."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield from scope.templates
+            scope = scope.parent
 
     def visible(self) -> Iterator[str]:
         """Every name that `find` would find, for suggestions."""
