@@ -163,7 +163,9 @@ def _questions(verb: Parser) -> None:
     )
     _include(verb)
     verb.add_argument("--jobs", metavar="N", type=_natural, help="processes (default: one for each CPU)")
-    verb.add_argument("--runs", action="store_true", help="show how each reach is reached, too")
+    verb.add_argument(
+        "--runs", action="store_true", help="also show how each reach is reached, and where induction fails"
+    )
     verb.add_argument("--json", action="store_true", help="one JSON object a line, instead of text")
 
 

@@ -36,10 +36,11 @@ _SHARE = 0.6  # of the time there is, for the first of several engines
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer of all engines together, and which engine gave each verdict."""
+    """The answer of all engines together, which engine gave each verdict, and why there is no better one."""
 
     answer: Answer
     engines: Mapping[str, str]
+    reasons: Mapping[str, str]
 
     @property
     def interrupted(self) -> bool:
@@ -60,6 +61,7 @@ def decide(
     asked = [system.property(name) for name in names]
     verdicts: dict[str, Verdict] = {p.name: _no_engine() for p in asked if p.kind is Kind.LIVENESS}
     engines: dict[str, str] = {}
+    reasons: dict[str, dict[str, str]] = {p.name: {} for p in asked}
     total = Answer({})
     for name, engine in _engines(mode, symmetry, limits):
         left = [p.name for p in asked if _open(verdicts.get(p.name))]
@@ -71,8 +73,15 @@ def decide(
             verdicts[prop] = _stronger(prop, known, found, name)
             if verdicts[prop] is not known:
                 engines[prop] = name
+            if isinstance(found, Unknown) and (found.cause != Cause.NO_ENGINE or known is None):
+                reasons[prop][name] = found.why
         total = _together(total, answer)
-    return Decision(replace(total, verdicts={p.name: verdicts[p.name] for p in asked}), engines)
+    said = {name: _said(why) for name, why in reasons.items()}
+    return Decision(
+        replace(total, verdicts={p.name: _final(verdicts[p.name], said[p.name]) for p in asked}),
+        engines,
+        said,
+    )
 
 
 def _engines(mode: Mode, symmetry: bool, limits: Limits) -> list[tuple[str, Engine]]:
@@ -138,14 +147,10 @@ def _ask(
 def _stronger(name: str, known: Verdict | None, found: Verdict, engine: str) -> Verdict:
     """What is known after `found`: never less than before."""
     match known, found:
-        case None, Unknown(why, cause, cti):
-            return Unknown(f"{engine}: {why}" if cause == Cause.UNDECIDED else why, cause, cti)
         case None, _:
             return found
         case Unknown(), Unknown():
-            if found.cause == Cause.NO_ENGINE or found.why in known.why:
-                return known
-            return Unknown(f"{known.why}; {engine}: {found.why}", found.cause, found.cti or known.cti)
+            return known if found.cause == Cause.NO_ENGINE else replace(found, cti=found.cti or known.cti)
         case Unknown(), _:
             return found
         case HoldsUpTo(steps), HoldsUpTo(more):
@@ -162,6 +167,17 @@ def _stronger(name: str, known: Verdict | None, found: Verdict, engine: str) -> 
             return found
         case _:
             raise AssertionError("a question that is answered is not asked again")
+
+
+def _said(reasons: Mapping[str, str]) -> str:
+    """Why there is no better verdict, in the words of each engine that was asked."""
+    if len(reasons) == 1:
+        return next(iter(reasons.values()))
+    return "; ".join(f"{engine}: {why}" for engine, why in reasons.items())
+
+
+def _final(verdict: Verdict, said: str) -> Verdict:
+    return replace(verdict, why=said) if isinstance(verdict, Unknown) and said else verdict
 
 
 def _together(one: Answer, two: Answer) -> Answer:
@@ -190,7 +206,7 @@ class Outcome:
 
     word: Word
     steps: int | None = None  # holds: up to; violated, reached: after
-    why: str = ""  # proved: how; vacuous, unknown: why
+    why: str = ""  # proved: how; vacuous, unknown: why; holds: why it is not proved
     cause: str = ""  # unknown: one of `Cause`
     engine: str = ""
 
@@ -214,21 +230,21 @@ class Overall:
         return self.groups[0][1]
 
 
-def outcome(verdict: Verdict, engine: str = "") -> Outcome:
-    """The plain data of a verdict."""
+def outcome(verdict: Verdict, engine: str = "", why: str = "") -> Outcome:
+    """The plain data of a verdict; `why`: why it only holds up to so many steps."""
     match verdict:
         case Proved(how):
             return Outcome("proved", None, how, "", engine)
         case HoldsUpTo(steps):
-            return Outcome("holds", steps, "", "", engine)
+            return Outcome("holds", steps, why, "", engine)
         case Violated(trace):
             return Outcome("violated", len(trace.events), "", "", engine)
         case Reached(trace):
             return Outcome("reached", len(trace.events), "", "", engine)
         case Vacuous(why):
             return Outcome("vacuous", None, why, "", engine)
-        case Unknown(why, cause):
-            return Outcome("unknown", None, why, cause, engine)
+        case Unknown():
+            return Outcome("unknown", None, verdict.why, verdict.cause, engine)
         case _:
             assert_never(verdict)
 
@@ -259,7 +275,9 @@ def _weakest(same: Sequence[Outcome]) -> Outcome:
     """Of outcomes with one word, the one that is true of all; of violations, the shortest."""
     one = same[shortest(same)]
     if one.word == "proved":
-        return replace(one, why="; ".join(dict.fromkeys(x.why for x in same)))
+        searched = all(x.engine == "explore" for x in same)
+        whys = dict.fromkeys("all states" if x.engine == "explore" else x.why for x in same)
+        return one if len(same) == 1 else replace(one, why="all states" if searched else "; ".join(whys))
     return one
 
 

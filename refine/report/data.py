@@ -4,13 +4,15 @@ Texts are escaped like everywhere else, values are written as a specification wo
 never left out: what is not known is null.
 
     protocol, file, sizes   what was run; property: what it refutes or reaches
+    supposed                whether the first state need not be reachable (a counterexample to induction)
     columns                 the headings of the text, in order
     initially               what does not have its type's default at the start; initial_state: everything
     steps                   step (from 1), thread (null: a rule of hardware, guest or host), column, name,
                             rule, params, choices, source and line, changes (place, old, new, ghost),
                             undefined, state
     loop                    the step after which a lasso repeats, or null
-    at_end, why, fault      where each thread stands at the end, and what is wrong there
+    at_start, at_end        where each thread stands
+    why, fault              what is wrong at the end
     reproduce               the command, word by word
 """
 
@@ -29,12 +31,13 @@ TRACE = "spte-trace/1"
 Data = dict[str, object]
 
 
-def trace(run: Trace, reproduce: Sequence[str] = ()) -> Data:
+def trace(run: Trace, reproduce: Sequence[str] = (), *, supposed: bool = False) -> Data:
     """A trace, whole: each step with what it changed and the state after it."""
     story = tell(run)
     p, system = story.property, run.system
     return {
         "schema": TRACE,
+        "supposed": supposed,
         "protocol": escape(system.name),
         "file": escape(system.file),
         "sizes": sizes(system.sizes),
@@ -51,6 +54,7 @@ def trace(run: Trace, reproduce: Sequence[str] = ()) -> Data:
         "initial_state": _bindings(story.init_state),
         "steps": [_step(move) for move in story.moves],
         "loop": run.loop,
+        "at_start": [escape(text) for text in story.at_start],
         "at_end": [escape(text) for text in story.at_end],
         "why": [escape(text) for text in run.why],
         "fault": _fault(story),

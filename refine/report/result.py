@@ -81,7 +81,14 @@ def size_result(system: System, decision: Decision, reproduce: Sequence[str]) ->
         if isinstance(verdict, Unknown):
             trace = verdict.cti
         words = [*reproduce, "--claim", name]
-        findings.append(_finding(p, outcome(verdict, decision.engines.get(name, "")), trace, words))
+        findings.append(
+            _finding(
+                p,
+                outcome(verdict, decision.engines.get(name, ""), decision.reasons.get(name, "")),
+                trace,
+                words,
+            )
+        )
     return SizeResult(
         system.sizes,
         tuple(findings),
@@ -120,7 +127,8 @@ def _sum(found: Sequence[tuple[Sizes, Finding]]) -> Summed:
 def _finding(p: Property, out: Outcome, trace: Trace | None, reproduce: Sequence[str]) -> Finding:
     if trace is None:
         return Finding(p.name, p.role, p.doc, p.text, out)
+    supposed = out.word == "unknown"
+    shown = as_text.render(trace, reproduce, supposed=supposed)
     return Finding(
-        p.name, p.role, p.doc, p.text, out,
-        as_text.render(trace, reproduce), as_data.trace(trace, reproduce),
-    )  # fmt: skip
+        p.name, p.role, p.doc, p.text, out, shown, as_data.trace(trace, reproduce, supposed=supposed)
+    )

@@ -71,7 +71,8 @@ class Story:
     initial: tuple[str, ...]  # what does not have its type's default, as `spte = PRESENT`
     init_state: tuple[tuple[str, str], ...]
     moves: tuple[Move, ...]
-    at_end: tuple[str, ...]  # where each thread stands, as `zapper at free`
+    at_start: tuple[str, ...]  # where each thread stands, as `zapper at free`
+    at_end: tuple[str, ...]
 
 
 def place_name(span: Span) -> str:
@@ -95,7 +96,7 @@ def tell(trace: Trace) -> Story:
         trace, system.property(trace.property),
         (*columns, *([HARDWARE] if HARDWARE in used else [])),
         tuple(_initial(system, trace.init)), _shown_state(system, trace.init), tuple(moves),
-        tuple(_locations(system, before)),
+        tuple(_locations(system, trace.init)), tuple(_locations(system, before)),
     )  # fmt: skip
 
 

@@ -63,6 +63,8 @@ def claims(file: FileResult) -> str:
         lines += wrap(
             f"under {_count(len(assumed), 'assumption')}: {', '.join(assumed)}", _CELLS, "    ", "      "
         )
+    for note in dict.fromkeys(note for result in file.results for note in result.notes):
+        lines += wrap(f"note: {note}", _CELLS, "    ", "      ")
     for later in file.later:
         lines += _line(f"{later.kind} ({len(later.names)})", f"unknown ({Cause.NO_ENGINE})")
     if file.uncovered:
@@ -72,7 +74,7 @@ def claims(file: FileResult) -> str:
 
 
 def traces(file: FileResult, everything: bool = False) -> str:
-    """The counterexamples of a file; with `everything`, the runs of what is reachable too."""
+    """The counterexamples of a file; with `everything`, also how it reaches, and where induction fails."""
     shown = [
         row.finding.trace
         for row in summed(file)
@@ -111,8 +113,6 @@ def _reason(one: Outcome) -> str:
     match one.word:
         case "proved":
             return one.why if one.engine != "explore" else ""
-        case "unknown" if one.cause == Cause.NO_ENGINE and Cause.NO_ENGINE not in one.why:
-            return f"{Cause.NO_ENGINE}: {one.why}" if one.why else Cause.NO_ENGINE
         case "unknown":
             return one.why or one.cause
         case _:
@@ -175,7 +175,7 @@ def _extent(result: SizeResult) -> str:
     over = f" up to symmetry ({', '.join(result.symmetry)})" if result.symmetry else ""
     if result.states is not None:
         found = f"{result.states:,} {'state' if result.states == 1 else 'states'}{over}"
-        return found if result.complete else f"{found}, and there are more"
+        return found if result.complete else f"more than {found}"
     engines = dict.fromkeys(f.outcome.engine for f in result.findings if f.outcome.engine)
     return f"states not counted ({', '.join(engines)})" if engines else "not looked at"
 

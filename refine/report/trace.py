@@ -21,12 +21,19 @@ _LAST = 20  # nor is the last one, to whose right nothing can run over
 _Line: TypeAlias = tuple[str, str, str]
 
 
-def render(trace: Trace, reproduce: Sequence[str] = (), cells: int = WIDTH) -> str:
-    """The whole story; `reproduce` is the command, word by word, that finds it again."""
+def render(trace: Trace, reproduce: Sequence[str] = (), cells: int = WIDTH, *, supposed: bool = False) -> str:
+    """The whole story; `reproduce` is the command, word by word, that finds it again.
+
+    `supposed`: a counterexample to induction, which begins in a state that need not be reachable.
+    """
     story = tell(trace)
-    lines = [*_title(story, cells), ""]
-    if story.initial:
-        lines += [*wrap(f"initially: {', '.join(story.initial)}", cells, "", "           "), ""]
+    lines = [*(_supposed(story, cells) if supposed else _title(story, cells)), ""]
+    initial = [*story.at_start, *story.initial] if supposed else story.initial
+    if initial:
+        lines += [
+            *wrap(f"{'suppose' if supposed else 'initially'}: {', '.join(initial)}", cells, "", "  "),
+            "",
+        ]
     if story.moves:
         lines += [*_table(story, cells), ""]
     lines += _ending(story, cells)
@@ -54,6 +61,13 @@ def _title(story: Story, cells: int) -> list[str]:
     if p.doc:
         lines += wrap(f'"{p.doc}"', cells, "  ")
     return lines
+
+
+def _supposed(story: Story, cells: int) -> list[str]:
+    sizes = ", ".join(f"{name} = {n}" for name, n in story.trace.system.sizes)
+    what = f"{label(story.property)}: where induction fails" + (f" ({sizes})" if sizes else "")
+    more = "the first state need not be reachable; if it is not, a lemma that excludes it is missing"
+    return [*wrap(what, cells), *wrap(more, cells, "  ")]
 
 
 def _ending(story: Story, cells: int) -> list[str]:
