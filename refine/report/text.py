@@ -90,8 +90,8 @@ def verdict(row: Summed, everything: Sequence[Sizes], how: bool = True) -> str:
         at = where(sizes, everything)
         reason = _reason(one) if how else ""
         parts.append(word(one) + (f" ({at})" if at else "") + (f": {reason}" if reason else ""))
-        if row.finding.role == "reach" and one.word == "reached":
-            break
+        if one.word == "violated" or (one.word == "reached" and row.finding.role == "reach"):
+            break  # one size settles it
     return "; ".join(parts)
 
 
