@@ -50,9 +50,10 @@ def arguments(
 ) -> list[Term]:
     if len(args) != len(function.formals):
         count = len(function.formals)
+        after = "" if len(args) == len(node.args) else " after the instance"
         typer.cx.fail(
             "E0302",
-            f"'{node.name.name}' takes {count} argument{'s' * (count != 1)}, not {len(args)}",
+            f"'{node.name.name}' takes {count} argument{'s' * (count != 1)}{after}, not {len(args)}",
             node.span,
         )
     wanted = [core_type(typer.cx, function.type_scope or function.scope, f.type) for f in function.formals]

@@ -283,6 +283,8 @@ class _Lowering:
     def parameter(self, binder: ast.Binder, scope: Scope) -> Binder:
         assert binder.type is not None, "the grammar wants a type here"
         try:
+            if binder.name.name in scope.names:
+                self.cx.fail("E0202", f"'{binder.name.name}' is declared twice", binder.name.span)
             made = Binder(self.cx.fresh(binder.name.name), domain_type(self.cx, scope, binder.type))
         except Abort:
             made = Binder(self.cx.fresh(binder.name.name), BOOL)

@@ -117,12 +117,14 @@ class Properties:
     def unknown_names(self, properties: list[core.Property]) -> None:
         """Every lemma that is used must exist."""
         names = {p.name for p in properties}
-        for prop in properties:
-            for used in prop.using:
-                if used not in names and prop.span is not None:
+        for stated in self.declared.stated:
+            prefix = stated.name.rpartition(".")[0]
+            for path in stated.decl.using if isinstance(stated.decl, ast.Claim) else ():
+                used = f"{prefix}.{path}" if prefix else str(path)
+                if used not in names:
                     guess = suggest(used, names)
                     self.cx.reporter.error(
-                        "E0201", f"there is no lemma or claim '{used}'", prop.span,
+                        "E0201", f"there is no lemma or claim '{used}'", path.span,
                         f"did you mean '{guess}'?" if guess else None,
                     )  # fmt: skip
 
