@@ -33,7 +33,7 @@ from refine.engine.verdict import (
 from refine.run.canon import Canon
 from refine.run.compile import Program, compile_system
 from refine.run.eval import Refused
-from refine.run.stuck import stuck_threads
+from refine.run.stuck import Held, Renaming, stuck_threads
 
 CHUNK, CHUNK_REDUCED = 8192, 1024  # states between two looks at the clock
 
@@ -82,7 +82,7 @@ class Search:
     canon: Canon | None = None
     seen: dict[int, int] = field(default_factory=dict)  # each state's parent, in the order of discovery
     found: dict[int, int] = field(default_factory=dict)  # by question, the first state that answers it
-    held: dict[int, int] = field(default_factory=dict)  # by state, the threads that cannot move in it
+    held: Held = field(default_factory=Held)
     failed: list[int] = field(default_factory=list)  # states with a fault, in the order of discovery
     transitions: int = 0
     depth: int = 0  # every state at this distance from the initial ones is known
@@ -91,7 +91,9 @@ class Search:
     _front: list[int] = field(default_factory=list)  # the states at this depth without a fault
     _position: int = 0  # how many of them have been expanded
     _following: list[int] = field(default_factory=list)  # states one step further
-    _raw: set[int] = field(default_factory=set)  # under symmetry, successors before they were made canonical
+    _forms: dict[int, int] = field(
+        default_factory=dict
+    )  # under symmetry, the canonical form of each successor
 
     @property
     def complete(self) -> bool:
@@ -102,6 +104,10 @@ class Search:
         """The states that have not been expanded."""
         return self._front[self._position :] + self._following
 
+    @property
+    def renaming(self) -> Renaming | None:
+        return None if self.canon is None else Renaming(self.canon, self._forms)
+
     def run(self) -> None:
         """Search until everything is known, nothing is left to ask, or a limit is met."""
         try:
@@ -110,9 +116,9 @@ class Search:
             self.halt = Halt("interrupted", Cause.INTERRUPTED)
 
     def _search(self) -> None:
-        known = self._raw if self.canon is not None else self.seen
+        known = self._forms if self.canon is not None else self.seen
         size = CHUNK if self.canon is None else CHUNK_REDUCED
-        expand = self.program.expand
+        expand, held = self.program.expand, self.held
         self.program.init(known, self._adder(self._front), self.failed.append, self.found)
         while self._front:
             if self.depth == self.limits.steps:
@@ -122,7 +128,8 @@ class Search:
             add = self._adder(self._following)
             while self._position < len(self._front):
                 chunk = self._front[self._position : self._position + size]
-                self.transitions += expand(chunk, known, add, self.failed.append, self.found, self.held)
+                fired = expand(chunk, known, add, self.failed.append, self.found, held.mask, held.last)
+                self.transitions += fired
                 self._position += len(chunk)
                 if self.progress is not None:
                     self.progress(Tick("explore", self.depth, len(self.seen), len(self.waiting)))
@@ -135,17 +142,11 @@ class Search:
         """Return what is done with a new state: under symmetry, with one that may be new."""
         if self.canon is None:
             return front.append
-        canon, raw, seen, failed, fault = (
-            self.canon,
-            self._raw,
-            self.seen,
-            self.failed,
-            self.program.layout.bits,
-        )
+        canon, forms, seen = self.canon, self._forms, self.seen
+        failed, fault = self.failed, self.program.layout.bits
 
         def add(packed: int, parent: int) -> None:
-            raw.add(packed)
-            least = canon(packed)
+            least = forms[packed] = canon(packed)
             if least not in seen:
                 seen[least] = parent
                 (failed if least >> fault else front).append(least)
@@ -180,7 +181,8 @@ class Search:
         """Ask the questions about the states at the last depth allowed, and see whether there are more."""
         beyond = _Beyond(known, self.seen, self.canon)
         found: dict[int, int] = {}
-        fired = self.program.expand(self._front, beyond, None, None, found, self.held)
+        held = self.held
+        fired = self.program.expand(self._front, beyond, None, None, found, held.mask, held.last)
         self.bounded = beyond.more
         steps = {k for k, p in enumerate(self.asked) if p.kind is Kind.STEP and self.bounded}
         for k, state in found.items():
@@ -281,4 +283,4 @@ class _Verdicts:
     def _stuck_threads(self, *, hope: bool) -> Iterator[tuple[int, int]]:
         search = self.search
         waiting = () if search.bounded else search.waiting
-        return stuck_threads(search.program, search.seen, search.held, waiting, search.canon, hope=hope)
+        return stuck_threads(search.program, search.seen, search.held, waiting, search.renaming, hope=hope)

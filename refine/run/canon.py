@@ -13,8 +13,6 @@ table for each chunk of a few bits. The tables are filled as they are used.
 
 from __future__ import annotations
 
-import itertools
-import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -45,8 +43,9 @@ CHUNK = 12  # bits of a chunk, where its parts are not wider
 HASH, LANE = 20, 32  # bits of one hash, and of the sum of at most 4096 of them
 MOST_TABLES = 4096
 
+Line: TypeAlias = tuple[int, ...]  # the elements of a type in their new order
 Order: TypeAlias = tuple[int, ...]  # by element, its new number
-Trail: TypeAlias = tuple[tuple[int, Order], ...]
+Trail: TypeAlias = tuple[tuple[int, Line], ...]
 Element: TypeAlias = tuple[int, int]  # the number of its type, and its own
 
 
@@ -98,7 +97,14 @@ class Canon:
         self._bases = [sum(t.size for t in types[:k]) for k in range(len(types))]
         self._chunks = self._divide([part for k, f in enumerate(packed.fields) for part in self._parts(k, f)])
         self._renamers = [self._renamer(k) for k in range(len(types))]
-        self._tables: list[dict[Order, tuple[_Table, ...]]] = [{} for _ in types]
+        self._tables: list[dict[Line, tuple[_Table, ...]]] = [{} for _ in types]
+        self._swaps = {
+            (t.size, a, b): _swap(t.size, a, b) for t in types for b in range(t.size) for a in range(t.size)
+        }
+        self._known_patterns: dict[tuple[int, ...], list[Line]] = {}
+        self._firsts = [
+            next(n for n, t in enumerate(self.threads) if t.family == k) for k in range(len(self._families))
+        ]
         self._identities = [tuple(range(t.size)) for t in types]
         lanes = sum(t.size for t in types)
         # A field of one bit or more marks three elements at most; only huge states need wider lanes.
@@ -119,74 +125,92 @@ class Canon:
 
     def _place(self, thread: ThreadPlace, trail: Trail) -> int:
         index, member = self._families[thread.family], thread.member
-        for k, order in trail:
+        for k, line in trail:
             if self.types[k] == index:
-                member = order[member]
-        return next(n for n, t in enumerate(self.threads) if (t.family, t.member) == (thread.family, member))
+                member = line.index(member)
+        return self._firsts[thread.family] + member
 
     # --- the search for the least -----------------------------------------------------------------------------
 
     def _least(self, x: int, fixed: int, trail: Trail) -> tuple[int, Trail]:
-        while fixed != self._every:
+        every, unpack, size = self._every, self._unpack.unpack, self._unpack.size
+        while fixed != every:
             signer, unfixed = self._signers.get(fixed) or self._signer(fixed)
-            lanes = self._unpack.unpack(signer(x).to_bytes(self._unpack.size, "little"))
+            lanes = unpack(signer(x).to_bytes(size, "little"))
             tied = []
             for k, first, last in unfixed:
                 marks = lanes[first:last]
                 if len(set(marks)) < last - first:
                     tied.append((k, marks))
                     continue
-                order = _ranks(marks)
-                x = self._rename(k, order, x)
+                line = tuple(sorted(range(last - first), key=marks.__getitem__))
+                x = self._rename(k, line, x)
                 fixed |= 1 << k
-                trail = (*trail, (k, order))
+                trail = (*trail, (k, line))
             if len(tied) < len(unfixed):
                 continue
-            choices = [(k, self._orders(k, x, marks)) for k, marks in tied]
-            k, (count, orders) = min(choices, key=lambda choice: (choice[1][0], choice[0]))
-            if count > 1:
+            fewest: list[Line] = []
+            chosen = -1
+            for k, marks in tied:
+                lines = self._lines(k, x, marks)
+                if not fewest or len(lines) < len(fewest):
+                    fewest, chosen = lines, k
+                    if len(lines) == 1:
+                        break
+            fixed |= 1 << chosen
+            if len(fewest) > 1:
                 return min(
-                    self._least(self._rename(k, order, x), fixed | 1 << k, (*trail, (k, order)))
-                    for order in orders
+                    self._least(self._rename(chosen, line, x), fixed, (*trail, (chosen, line)))
+                    for line in fewest
                 )
-            order = next(orders)
-            x = self._rename(k, order, x)
-            fixed |= 1 << k
-            trail = (*trail, (k, order))
+            x = self._rename(chosen, fewest[0], x)
+            trail = (*trail, (chosen, fewest[0]))
         return x, trail
 
-    def _orders(self, k: int, x: int, marks: Sequence[int]) -> tuple[int, Iterator[Order]]:
-        """Return the orders of the elements of type `k` to be tried, and their number: 1 for each outcome."""
+    def _lines(self, k: int, x: int, marks: Sequence[int]) -> list[Line]:
+        """Return the orders of the elements of type `k` that are to be tried: one for each outcome."""
         classes: dict[int, list[list[int]]] = {}
-        for element, mark in sorted(enumerate(marks), key=lambda pair: pair[1]):
-            twins = classes.setdefault(mark, [])
-            for group in twins:
-                if self._rename(k, _swap(len(marks), element, group[0]), x) == x:
+        for element in sorted(range(len(marks)), key=marks.__getitem__):
+            groups = classes.setdefault(marks[element], [])
+            for group in groups:
+                if self._rename(k, self._swaps[len(marks), group[0], element], x) == x:
                     group.append(element)
                     break
             else:
-                twins.append([element])
-        count = 1
+                groups.append([element])
+        lines: list[Line] = [()]
         for groups in classes.values():
-            count *= math.factorial(sum(map(len, groups))) // math.prod(
-                math.factorial(len(g)) for g in groups
-            )
-        sequences = itertools.product(*(_arrangements(groups) for groups in classes.values()))
-        return count, (_inverse([e for part in parts for e in part]) for parts in sequences)
+            members = [element for group in groups for element in group]
+            if len(groups) == 1:
+                lines = [(*line, *members) for line in lines]
+            else:
+                patterns = self._patterns(tuple(map(len, groups)))
+                lines = [(*line, *(members[n] for n in pattern)) for line in lines for pattern in patterns]
+        return lines
 
-    def _rename(self, k: int, order: Order, x: int) -> int:
-        if order == self._identities[k]:
+    def _patterns(self, sizes: tuple[int, ...]) -> list[Line]:
+        """Return the sequences of positions in a list of groups, where members of one group are not told apart."""
+        found = self._known_patterns.get(sizes)
+        if found is None:
+            numbers = iter(range(sum(sizes)))
+            groups = [[next(numbers) for _ in range(size)] for size in sizes]
+            found = self._known_patterns[sizes] = [tuple(line) for line in _arrangements(groups)]
+        return found
+
+    def _rename(self, k: int, line: Line, x: int) -> int:
+        if line == self._identities[k]:
             return x
-        tables = self._tables[k].get(order)
+        tables = self._tables[k].get(line)
         if tables is None:
-            tables = self._renaming(k, order)
+            tables = self._renaming(k, line)
         renamer: Callable[[int, tuple[_Table, ...]], int] = self._renamers[k][0]
         return renamer(x, tables)
 
     # --- tables -----------------------------------------------------------------------------------------------
 
-    def _renaming(self, k: int, order: Order) -> tuple[_Table, ...]:
+    def _renaming(self, k: int, line: Line) -> tuple[_Table, ...]:
         """Make the tables for one renaming."""
+        order = _inverse(line)
         if len(self._tables[k]) >= MOST_TABLES:
             self._tables[k].clear()
         index = self.types[k]
@@ -206,7 +230,7 @@ class Canon:
 
             return _Table(fill)
 
-        tables = self._tables[k][order] = tuple(table(chunk) for chunk in self._renamers[k][1])
+        tables = self._tables[k][line] = tuple(table(chunk) for chunk in self._renamers[k][1])
         return tables
 
     def _renamer(self, k: int) -> tuple[Any, list[tuple[_Part, ...]]]:
@@ -422,10 +446,6 @@ def _compiled(text: str, names: dict[str, _Table]) -> Any:
     return eval(compile(text, "<symmetry>", "eval"), dict(names))
 
 
-def _ranks(marks: Sequence[int]) -> Order:
-    return _inverse(sorted(range(len(marks)), key=marks.__getitem__))
-
-
 def _inverse(sequence: Sequence[int]) -> Order:
     """Return the order that gives the elements their positions in a sequence."""
     order = [0] * len(sequence)
@@ -434,7 +454,7 @@ def _inverse(sequence: Sequence[int]) -> Order:
     return tuple(order)
 
 
-def _swap(n: int, a: int, b: int) -> Order:
+def _swap(n: int, a: int, b: int) -> Line:
     order = [*range(n)]
     order[a], order[b] = b, a
     return tuple(order)

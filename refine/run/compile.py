@@ -5,13 +5,16 @@ guard asks for, and each state tests each program counter once; within, guards a
 says. What a rule assigns becomes one sum; where an assignment is conditional, or at a dynamic place with few values,
 the rule is split into cases. The generated text contains only integers and generated names.
 
-    init(seen, app, fail) -> n                       the initial states
-    expand(front, seen, app, fail, found, held) -> n  the successors of all states of `front`
+    init(seen, app, fail, found) -> n                      the initial states
+    expand(front, seen, app, fail, found, held, last) -> n  the successors of all states of `front`
+    thaw(states, held, get) -> n                           see `refine.run.stuck`
 
-Both return the number of transitions, put each new state into `seen` with its parent (-1 for an initial state) and
-append it to the frontier, a state with a fault to `fail` instead. `found[k]` becomes the first state at which
-question k is answered (`Questions`). `held[s]` becomes the mask of threads that cannot move in s though they are
-neither finished nor idle. Under symmetry, `app(t, s)` does what is to be done with a raw successor not in `seen`.
+The first two return the number of transitions, put each new state into `seen` with its parent (-1 for an initial
+state) and append it to the frontier, a state with a fault to `fail` instead. `found[k]` becomes the first state at
+which question k is answered, which is about property k. `held[s]` becomes the mask of threads that cannot move in s
+though they are neither finished nor idle, and `last[s]` some successor of such a state, or 0. Under symmetry,
+`app(t, s)` does what is to be done with a raw successor not in `seen`. `thaw` takes from `held[s]` the threads that
+are not in `get(t, 0)` for some successor t, drops what becomes empty, and returns the number of changes.
 """
 
 from __future__ import annotations
@@ -70,6 +73,7 @@ class Program:
     source: str
     init: Callable[..., int]
     expand: Callable[..., int]
+    thaw: Callable[..., int] | None  # where STUCK is asked
     # By SATISFIABLE property of a rule with assumptions: the questions whether they were met, and the guard was.
     met: Mapping[str, int] = field(default_factory=dict)
     reached: Mapping[str, int] = field(default_factory=dict)
@@ -128,13 +132,16 @@ class _Compiler:
             for k in self.havocs.get(rule.name, ())
         }
         self.reached = {name: k + len(asked) for name, k in self.met.items()}
-        self.parent = "s"
+        self.starting = False
 
     # --- the whole -------------------------------------------------------------------------------------------
 
     def program(self) -> Program:
-        init, expand = self._init(), self._expand()
-        source = "\n".join([*init, *expand]) + "\n"
+        init, body = self._init(), self._body()
+        lines = [*init, *_expander(body, tracks=self.tracks, symmetric=self.symmetric)]
+        if self.tracks:
+            lines += _thawer(body)
+        source = "\n".join(lines) + "\n"
         space: dict[str, Any] = {f"K{k}": values for k, values in enumerate(self.constants)}
         try:
             exec(compile(source, "<rules>", "exec"), space)
@@ -147,19 +154,22 @@ class _Compiler:
             source,
             space["init"],
             space["expand"],
+            space.get("thaw"),
             self.met,
             self.reached,
         )
 
     def _init(self) -> list[str]:
         start = self.layout.encode(defaults(self.system))
-        self.parent = "-1"
+        self.starting = True
         out = Writer(self.layout.bits, 1)
         self._instance(out, Builder(start), Instance(self.system.init, {}, None, None))
-        self.parent = "s"
-        return ["def init(seen, app, fail, found):", f" n = 0; s = {start}", *out.lines, " return n"]
+        self.starting = False
+        head = ["def init(seen, app, fail, found):", f" n = 0; s = {start}"]
+        return [*head, *_rendered(out.lines, _stores("-1", symmetric=self.symmetric)), " return n"]
 
-    def _expand(self) -> list[str]:
+    def _body(self) -> list[str]:
+        """Return what is done with one state."""
         out = Writer(self.layout.bits, 2)
         self._state_claims(out)
         pinned: dict[tuple[Thread, int], list[Instance]] = {}
@@ -177,10 +187,7 @@ class _Compiler:
         for instance in loose:
             with out.scope():
                 self._instance(out, self.builder.fork(), instance)
-        head = ["def expand(front, seen, app, fail, found, held):", " n = 0", " for s in front:"]
-        body = ["  " + text for text in out.digit_lines()] + ["  b = 0"] * self.tracks + out.lines
-        tail = ["  if b: held[s] = b"] * self.tracks
-        return [*head, *(body or ["  pass"]), *tail, " return n"]
+        return ["  " + text for text in out.digit_lines()] + out.lines
 
     def _instances(self) -> Iterator[Instance]:
         total = 0
@@ -247,7 +254,7 @@ class _Compiler:
                 continue
             out.count([wanted])
             with out.scope(), out.tests([] if wanted.const else [wanted]):
-                out.line(f"found.setdefault({k}, s)")
+                out.line(f"{ASK}{k}")
 
     # --- threads -------------------------------------------------------------------------------------------------
 
@@ -308,10 +315,10 @@ class _Compiler:
                 moves |= self._instance(inner, b.fork(), instance)
         if tracked and not moves:
             if len(inner.lines) == before:
-                inner.line(f"b |= {thread.bit}")
+                inner.line(f"{HELD}{thread.bit}")
             else:
-                inner.lines.insert(before, "  m = n")
-                inner.line(f"if n == m: b |= {thread.bit}")
+                inner.lines.insert(before, f"  {MARK}")
+                inner.line(f"{UNMOVED}{thread.bit}")
         for instance in others:
             with inner.scope():
                 self._instance(inner, b.fork(), instance)
@@ -339,7 +346,7 @@ class _Compiler:
             if questions:
                 with out.block("if not h:"):
                     for k in questions:
-                        out.line(f"found.setdefault({k}, s)")
+                        out.line(f"{ASK}{k}")
         return not tests and not rule.wheres and not self.system.assumes
 
     def _choices(
@@ -395,7 +402,7 @@ class _Compiler:
         """Write down that a rule with assumptions could be taken but for them, or in spite of them."""
         for k in self.havocs.get(rule.name, ()):
             if self.asked[k].name in numbers:
-                out.line(f"found.setdefault({numbers[self.asked[k].name]}, s)")
+                out.line(f"{ASK}{numbers[self.asked[k].name]}")
 
     def _choose(
         self, out: Writer, b: Builder, instance: Instance, env: dict[str, Term], depth: int, flag: bool
@@ -419,7 +426,7 @@ class _Compiler:
             self.constants.append(tuple(codes(binder.type)))
             domain = f"K{len(self.constants) - 1}"
             variable = b.name(depth, 0, (1 << width(binder.type)) - 1)
-        with out.block(f"for c{depth} in {domain}:"):
+        with out.block(f"for c{depth} in {domain}:"), out.loop():
             self._choices(out, b.fork(), instance, {**env, binder.name: variable}, depth + 1, flag)
 
     # --- faults, cases and updates ----------------------------------------------------------------------------------
@@ -455,12 +462,9 @@ class _Compiler:
                 self._faults(out, faults[1:], rest)
 
     def _fail(self, out: Writer, place: int) -> None:
-        out.line("n += 1")
+        out.line(COUNT)
         out.line(f"t = s + {place + 1 << self.layout.bits}")
-        if self.symmetric:
-            out.line(f"if t not in seen: app(t, {self.parent})")
-        else:
-            out.line(f"if t not in seen: seen[t] = {self.parent}; fail(t)")
+        out.line(FAULTY)
 
     def _cases(
         self, out: Writer, b: Builder, instance: Instance, env: Mapping[str, Term], cases: int
@@ -547,13 +551,13 @@ class _Compiler:
         assumed = [
             later.term(a.cond, {})
             for a in self.system.assumes
-            if self.parent != "s" or variables([a.cond]) & after.keys()
+            if self.starting or variables([a.cond]) & after.keys()
         ]
         if any(x.const == 0 for x in assumed):
             return
         broken = []
         for k, p in self.steps:
-            if self.parent == "s" and (p.of is None or instance.rule.step in p.of):
+            if not self.starting and (p.of is None or instance.rule.step in p.of):
                 x = b.not_(later.term(p.cond, {}))
                 if x.const != 0:
                     broken.append((k, x))
@@ -562,12 +566,11 @@ class _Compiler:
         with out.tests(tests):
             for k, x in broken:
                 with out.tests([] if x.const else [x]):
-                    out.line(f"found.setdefault({k}, s)")
-            out.line("n += 1")
-            if changes or self.parent != "s":
+                    out.line(f"{ASK}{k}")
+            out.line(COUNT)
+            if changes or self.starting:
                 out.line(f"t = {self._successor(out, b, changes)}")
-                store = f"app(t, {self.parent})" if self.symmetric else f"seen[t] = {self.parent}; app(t)"
-                out.line(f"if t not in seen: {store}")
+                out.line(NEW_IN_LOOP if out.loops else NEW)
 
     def _successor(self, out: Writer, b: Builder, changes: Sequence[tuple[int, int, Term]]) -> str:
         """Return the text of the new state: what is kept, plus constants, plus what is computed."""
@@ -587,6 +590,58 @@ class _Compiler:
         kept = ["0"] if cleared == everything else [f"(s & {everything ^ cleared})"] if cleared else ["s"]
         text = " + ".join([*kept, *parts])
         return text + (f" + {total}" if total > 0 else f" - {-total}" if total else "")
+
+
+# --- the functions around what is done with one state ---------------------------------------------------------------
+
+# Lines that differ between the functions; what follows `=` is an argument.
+NEW, NEW_IN_LOOP, FAULTY, COUNT, MARK = "NEW", "NEW_IN_LOOP", "FAULTY", "COUNT", "MARK"
+ASK, HELD, UNMOVED = "ASK=", "HELD=", "UNMOVED="
+
+
+def _rendered(lines: Iterable[str], meaning: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines with those that stand for something written out; an empty meaning leaves a line out."""
+    for line in lines:
+        text = line.lstrip(" ")
+        word, equals, argument = text.partition("=")
+        if word + equals in meaning:
+            yield line[: len(line) - len(text)] + (meaning[word + equals].replace("$", argument) or "pass")
+        else:
+            yield line
+
+
+def _stores(parent: str, *, symmetric: bool) -> dict[str, str]:
+    store = (
+        f"if t not in seen: app(t, {parent})"
+        if symmetric
+        else f"if t not in seen: seen[t] = {parent}; app(t)"
+    )
+    return {
+        NEW: store,
+        NEW_IN_LOOP: store,
+        FAULTY: store if symmetric else f"if t not in seen: seen[t] = {parent}; fail(t)",
+        COUNT: "n += 1",
+        MARK: "m = n",
+        ASK: "found.setdefault($, s)",
+        HELD: "b |= $",
+        UNMOVED: "if n == m: b |= $",
+    }
+
+
+def _expander(body: Sequence[str], *, tracks: bool, symmetric: bool) -> list[str]:
+    start = ["def expand(front, seen, app, fail, found, held, last):", " n = 0", " for s in front:"]
+    first = ["  b = t = 0"] if tracks else ["  pass"]
+    after = ["  if b: held[s] = b; last[s] = t"] if tracks else []
+    return [*start, *first, *_rendered(body, _stores("s", symmetric=symmetric)), *after, " return n"]
+
+
+def _thawer(body: Sequence[str]) -> list[str]:
+    start = ["def thaw(states, held, get):", " n = 0", " for s in states:", "  b = held[s]"]
+    after = ["  if not b: del held[s]; n += 1", "  elif b != held[s]: held[s] = b; n += 1"]
+    meaning = dict.fromkeys((FAULTY, COUNT, MARK, ASK, HELD, UNMOVED), "")
+    meaning[NEW_IN_LOOP] = "b &= get(t, 0)"
+    meaning[NEW] = "if not (b := b & get(t, 0)): del held[s]; n += 1; continue"
+    return [*start, *_rendered(body, meaning), *after, " return n"]
 
 
 def _leaves(positions: Iterable[Term]) -> Iterator[Term]:

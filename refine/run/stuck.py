@@ -1,158 +1,126 @@
 """Which threads can never move again: backwards from where they move, over the states that a search has found.
 
-A thread that cannot move in a state may do so later, in some state reachable from it. What is told of every state
-already is the mask of threads held up there. A thread is free in a state where it moves, and in each state from
-which one step of others leads to a state where it is free; whoever is not free is stuck.
+A thread that cannot move in a state may do so later, in some state reachable from it. What the search tells of every
+state is the mask of threads held up there. A thread is free in a state where it moves, and in each state from which
+one step of others leads to a state where it is free; whoever is never free is stuck. Some transitions are known from
+the search and cost little to look at; only states that they leave open are expanded once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from refine.run.canon import Canon
 from refine.run.compile import Program
 
-
-class Placement(Protocol):
-    """Canonical forms under symmetry, for a caller that must know who is who afterwards."""
-
-    def placed(self, packed: int) -> tuple[int, tuple[int, ...]]:
-        """Return the canonical form, and for each thread the number of the thread that it has become."""
-        ...
+Get: TypeAlias = Callable[[int, int], int]
 
 
-class Collector:
-    """Stands in for the set of states seen: takes note of every successor, and wants none of them kept."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Where a search has seen threads held up: the mask by state, and some successor of each such state (or 0)."""
 
-    def __init__(self) -> None:
-        self.states: dict[int, None] = {}
-
-    def __contains__(self, packed: int) -> bool:
-        self.states[packed] = None
-        return True
+    mask: dict[int, int] = field(default_factory=dict)
+    last: dict[int, int] = field(default_factory=dict)
 
 
-def successors_of(program: Program, packed: int) -> list[int]:
-    """Return the raw successors of one state, in order, each once."""
-    collector = Collector()
-    program.expand([packed], collector, None, None, {}, {})
-    return list(collector.states)
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """Canonical forms under symmetry, those of the successors that the search has made already at hand."""
+
+    canon: Canon
+    forms: Mapping[int, int]
+
+    def form(self, packed: int) -> int:
+        known = self.forms.get(packed)
+        return self.canon(packed) if known is None else known
 
 
 def stuck_threads(
     program: Program,
     seen: Mapping[int, int],
-    held: Mapping[int, int],
+    held: Held,
     waiting: Sequence[int],
-    placement: Placement | None,
+    renaming: Renaming | None,
     *,
     hope: bool = True,
 ) -> Iterator[tuple[int, int]]:
     """Yield each state with stuck threads, and their mask, in the order in which the states were found.
 
-    `held` has the masks of threads that cannot move, by state. Of `waiting` states, and of states that were not
-    seen, nothing is known: with `hope` all threads are free there, without it none is.
+    Of `waiting` states, and of states that were not seen, nothing is known: with `hope` all threads are free there,
+    without it none is.
     """
+    assert program.thaw is not None, "the program was compiled for this question"
     everyone = (1 << len(program.threads)) - 1
-    now = dict(held)
+    now = dict(held.mask)
     for packed in waiting:
         now.pop(packed, None)
-    if not hope:
-        now.update(dict.fromkeys(waiting, everyone))
-    _along_the_tree(program, seen, now, exact=placement is None)
-    _Fixpoint(program, now, seen, waiting, placement, 0 if hope else everyone).run()
+    fixed = {} if hope else dict.fromkeys(waiting, everyone)
+    get = _getter(now, fixed, seen, renaming, 0 if hope else everyone)
+    _along_links(program, held.last, now, get, renaming)
+    changes = 1
+    while changes and now:
+        # A chain of states that wait for each other runs with the order of discovery, or against it.
+        changes = program.thaw(list(reversed(now)), now, get)
+        if changes:
+            changes = program.thaw(list(now), now, get)
     resting = [(t.offset, (1 << t.width) - 1, t.resting, t.bit) for t in program.threads]
-    for packed in held:
-        mask = now.get(packed, 0)
-        # Where others may change a thread's location, `held` has the resting ones too.
-        for offset, width, rest, bit in resting if mask else ():
+    for packed, mask in now.items():
+        # Where others may change a thread's location, the resting ones are among those that did not move.
+        for offset, width, rest, bit in resting:
             if mask & bit and packed >> offset & width in rest:
-                mask &= ~bit
+                mask &= ~bit  # noqa: PLW2901
         if mask:
             yield packed, mask
 
 
-def _along_the_tree(program: Program, seen: Mapping[int, int], held: dict[int, int], *, exact: bool) -> None:
-    """Free along the links from states to their parents, which cost nothing: children come after parents."""
-    top = 1 << program.layout.bits
-    for child, parent in reversed(seen.items()):  # type: ignore[call-overload]
-        mask = held.get(parent)
-        if mask is None or child >= top:
-            continue
-        after = held.get(child)
-        if after is None:
-            del held[parent]
-        elif exact:
-            mask &= after
-            if mask:
-                held[parent] = mask
-            else:
-                del held[parent]
+def _getter(
+    now: dict[int, int],
+    fixed: Mapping[int, int],
+    seen: Mapping[int, int],
+    renaming: Renaming | None,
+    beyond: int,
+) -> Get:
+    """Return what gives the mask of a successor, in terms of its parent's threads."""
+    if renaming is None and not beyond:
+        return now.get
+
+    def known(packed: int) -> int:
+        if packed in fixed:
+            return fixed[packed]
+        return now.get(packed, 0) if not beyond or packed in seen else beyond
+
+    if renaming is None:
+        return lambda packed, _: known(packed)
+    form, placed = renaming.form, renaming.canon.placed
+
+    def renamed(packed: int, _: int) -> int:
+        mask = known(form(packed))
+        if not mask:
+            return 0
+        _, after = placed(packed)
+        return sum(1 << k for k, place in enumerate(after) if mask >> place & 1)
+
+    return renamed
 
 
-class _Fixpoint:
-    """Frees over all transitions of the states that are still open, until nothing changes."""
-
-    def __init__(
-        self,
-        program: Program,
-        held: dict[int, int],
-        seen: Mapping[int, int],
-        waiting: Sequence[int],
-        placement: Placement | None,
-        beyond: int,
-    ) -> None:
-        self.program = program
-        self.held = held
-        self.seen = seen
-        self.waiting = frozenset(waiting)
-        self.placement = placement
-        self.beyond = beyond  # the threads taken to be held up in states that were not seen
-        self.waiters: dict[int, list[int]] = {}  # by state, those whose answer depends on it
-        self.links: dict[int, list[tuple[int, tuple[int, ...] | None]]] = {}
-
-    def run(self) -> None:
-        work = [s for s in reversed(self.held) if s not in self.waiting]
-        while work:
-            again: dict[int, None] = {}
-            for packed in work:
-                before = self.held.get(packed)
-                if before is None:
-                    continue
-                after = self._mask(packed, before)
-                if after == before:
-                    continue
-                if after:
-                    self.held[packed] = after
-                else:
-                    del self.held[packed]
-                    self.links.pop(packed, None)
-                again.update(dict.fromkeys(self.waiters.get(packed, ())))
-            work = list(again)
-
-    def _mask(self, packed: int, mask: int) -> int:
-        links = self.links.get(packed)
-        if links is None:
-            links = self._links(packed)
-            self.links[packed] = links
-            for after, _ in links:
-                if after in self.held:
-                    self.waiters.setdefault(after, []).append(packed)
-        for after, places in links:
-            later = self.held.get(after, 0) if after in self.seen else self.beyond
-            mask &= later if places is None else _moved_back(later, places)
-            if not mask:
-                break
-        return mask
-
-    def _links(self, packed: int) -> list[tuple[int, tuple[int, ...] | None]]:
-        top = 1 << self.program.layout.bits
-        raw = [t for t in successors_of(self.program, packed) if t < top]
-        if self.placement is None:
-            return [(t, None) for t in raw]
-        return list(map(self.placement.placed, raw))
-
-
-def _moved_back(mask: int, places: tuple[int, ...]) -> int:
-    """Return the mask of the threads that have become those of `mask`."""
-    return sum(1 << k for k, place in enumerate(places) if mask >> place & 1)
+def _along_links(
+    program: Program, last: Mapping[int, int], now: dict[int, int], get: Get, renaming: Renaming | None
+) -> None:
+    """Free all who can reach a state without anyone held up by the transitions that the search wrote down."""
+    fault = 1 << program.layout.bits
+    tried: set[int] = set()
+    for start in last:
+        chain = []
+        packed = start
+        while packed in now and packed not in tried:
+            tried.add(packed)
+            chain.append(packed)
+            packed = last[packed]
+            if renaming is not None and packed:
+                packed = renaming.form(packed)
+        if chain and 0 < packed < fault and get(packed, 0) == 0:
+            for freed in chain:
+                del now[freed]

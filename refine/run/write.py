@@ -24,6 +24,7 @@ class Writer:
         self.bits = bits
         self.lines: list[str] = []
         self.digits: set[int] = set()
+        self.loops = 0  # how many loops are open
         self._indent = indent
         self._names: dict[Term, str] = {}
         self._next = 0
@@ -52,6 +53,13 @@ class Writer:
             if len(self.lines) == start:
                 self.line("pass")
             self._indent -= 1
+
+    @contextmanager
+    def loop(self) -> Iterator[None]:
+        """Say that the block is a loop's."""
+        self.loops += 1
+        yield
+        self.loops -= 1
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -127,6 +135,9 @@ class Writer:
         """Return the text of a conjunction, as a test."""
         for x in conditions:
             self._settle(x)
+        return self._conjunction(conditions)
+
+    def _conjunction(self, conditions: Sequence[Term]) -> str:
         flat = [a for x in conditions for a in (x.args if x.do is Do.ALL and x not in self._names else (x,))]
         return " and ".join(self._parts(flat, positive=True)) or "True"
 
@@ -243,7 +254,7 @@ class Writer:
                 raise AssertionError("these have no formula")
 
     def _truth_inside(self, x: Term) -> str:
-        return f"({self.test([x])})"
+        return f"({self._conjunction([x])})"
 
     def _operator(self, x: Term, *, positive: bool = True) -> str:
         sign = {Do.EQ: ("!=", "=="), Do.LT: (">=", "<")}[x.do][positive]
