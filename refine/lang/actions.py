@@ -109,6 +109,8 @@ class Exec:
         for variable, span in typer.reads:
             if variable.storage == "ghost" and not ghost_ok:
                 self.cx.fail("E0406", f"'{variable.name}' is a ghost: the protocol cannot depend on it", span)
+            if self.local and variable.storage == "pc":
+                self.cx.fail("E0403", "local code cannot ask where a thread is", span, "ask in a step")
             if self.local and variable.storage not in ("local", "binder"):
                 self.cx.fail(
                     "E0403",
@@ -265,9 +267,12 @@ class Exec:
         self.out.wheres.append(Where(e.or_(e.implies(self.path, cond), *undefined), assume, span))
 
     def wait(self, conjuncts: tuple[ast.Conjunct, ...], scope: Scope) -> None:
-        """A `when`: the step waits until all parts are true. It goes on, to its fault, where one is undefined."""
+        """A `when`: the step waits until all parts are true. It goes on, to its fault, where one is undefined.
+
+        So it does where something before is: local code that leads to the step, an argument of a blocking op.
+        """
         conds: list[Expr] = []
-        undefined: list[Expr] = []
+        undefined = [f.cond for f in self.out.faults]
         for conjunct in conjuncts:
             typer = self.typer()
             try:

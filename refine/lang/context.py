@@ -175,6 +175,11 @@ def domain_type(cx: Context, scope: Scope, node: ast.TypeExpr) -> Type:
     return type_
 
 
+def shown(type_: Type) -> str:
+    """A type in a message: of a number that is written there it need not be said between which bounds it lies."""
+    return "int" if isinstance(type_, Int) and type_.lo == type_.hi else str(type_)
+
+
 def without_default(type_: Type) -> Type | None:
     """The part of a type whose values are all alike, so that a variable cannot start as one of them."""
     match type_:

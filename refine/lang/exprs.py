@@ -11,7 +11,7 @@ from refine.core.types import BOOL, Index, IndexKind, Int, Option, Type, Word
 from refine.lang import ast
 from refine.lang.access import Cell, place, read, settle, thread_of
 from refine.lang.calls import call
-from refine.lang.context import MAX_DEPTH, Check, Context, Term, guarded
+from refine.lang.context import MAX_DEPTH, Check, Context, Term, guarded, shown
 from refine.lang.infer import binder_type
 from refine.lang.operators import binary, conditional, logical, set_literal, unary
 from refine.lang.scope import Bound, Constant, Family, Function, Members, Scope, TypeName, Variable
@@ -104,7 +104,7 @@ class Typer:
                 return Term(e.to_index(inside.expr, want), inside.checks)
             case _:
                 pass
-        self.cx.fail("E0301", f"this is of type {have}, but {want} is needed", span)
+        self.cx.fail("E0301", f"this is of type {shown(have)}, but {want} is needed", span)
 
     def plain(self, term: Term, span: Span) -> Term:
         """`term` dereferenced if it is optional, and a frame number as an Int."""

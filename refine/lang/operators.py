@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from refine.core import expr as e
 from refine.core.expr import Expr, Op
-from refine.core.types import Index, IndexKind, Int, Option, Set, Type, Word
+from refine.core.types import Enum, Index, IndexKind, Int, Option, Set, Type, Word
 from refine.lang import ast
-from refine.lang.context import Check, Term, guarded, is_order
+from refine.lang.context import Check, Term, guarded, is_order, shown
 from refine.lang.infer import hint, needs_hint
 from refine.lang.scope import Scope
 from refine.text.span import Span
@@ -33,7 +33,7 @@ def unary(typer: Typer, node: ast.Unary, scope: Scope, want: Type | None) -> Ter
         return Term(e.sub(e.const(term.type, 0), term.expr), term.checks)
     if node.op == "~" and isinstance(term.type, Word):
         return Term(e.bitwise(Op.BITNOT, term.expr), term.checks)
-    typer.cx.fail("E0303", f"'{node.op}' is not for values of type {term.type}", node.span)
+    typer.cx.fail("E0303", f"'{node.op}' is not for values of type {shown(term.type)}", node.span)
 
 
 def binary(typer: Typer, node: ast.Binary, scope: Scope, want: Type | None) -> Term:
@@ -84,6 +84,9 @@ def _pair(typer: Typer, node: ast.Binary, scope: Scope, want: Type | None = None
 
 def _equal(typer: Typer, left: Term, right: Term, node: ast.Binary) -> Expr:
     x, y = left.expr, right.expr
+    for plain, other, side in ((x, y, node.left), (y, x, node.right)):
+        if other.op is Op.CONST and other.data is None and not isinstance(plain.type, Option):
+            typer.cx.fail("E0301", f"a {plain.type} is never none", side.span)
     if isinstance(x.type, Option) and x.type == y.type:
         if x.op is Op.CONST and x.data is None:
             return e.not_(e.is_some(y))
@@ -117,7 +120,13 @@ def _alike(typer: Typer, x: Expr, y: Expr, node: ast.Binary) -> tuple[Expr, Expr
         return e.to_int(x), y
     if is_gfn(y.type) and isinstance(x.type, Int):
         return x, e.to_int(y)
-    typer.cx.fail("E0301", f"{x.type} on the left, {y.type} on the right of '{node.op}'", node.span)
+    enum = x.type if isinstance(x.type, Enum) else y.type
+    typer.cx.fail(
+        "E0301",
+        f"{shown(x.type)} on the left, {shown(y.type)} on the right of '{node.op}'",
+        node.span,
+        f"{enum} is one of {', '.join(enum.members[:8])}" if isinstance(enum, Enum) else None,
+    )
 
 
 def _order(typer: Typer, node: ast.Binary, scope: Scope) -> Term:
@@ -158,7 +167,7 @@ def _arithmetic(typer: Typer, node: ast.Binary, scope: Scope, want: Type | None)
             zero = e.const(y.type, 0) if isinstance(y.type, Word) else e.integer(0)
             checks = (*checks, Check(e.eq(y, zero), "division by zero", node.span))
         return Term(ARITHMETIC[node.op](x, y), checks)
-    typer.cx.fail("E0303", f"'{node.op}' is not for values of type {x.type}", node.span)
+    typer.cx.fail("E0303", f"'{node.op}' is not for values of type {shown(x.type)}", node.span)
 
 
 def logical(typer: Typer, op: str, parts: tuple[ast.Expr, ...], scope: Scope) -> Term:
