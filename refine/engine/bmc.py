@@ -178,7 +178,9 @@ def decline(prop: Property) -> Verdict | None:
 
 def up_to(prop: Property, steps: int) -> Verdict:
     """What is known of a property that no run of `steps` transitions decides."""
-    return Unknown(f"not reached within {steps} steps") if prop.kind is Kind.REACH else HoldsUpTo(steps)
+    if prop.kind is Kind.REACH:
+        return Unknown(f"not reached within {steps} steps", Cause.LIMIT)
+    return HoldsUpTo(steps)
 
 
 def ended(prop: Property, steps: int) -> Verdict:
