@@ -115,6 +115,8 @@ def declare(cx: Context, loaded: Loaded, sizes: Mapping[str, int]) -> Declared:
                     broken(declared.scope, item)
         if group == (ast.ThreadDecl,):
             maker.families(loaded.file.role == "library")
+            for item, _ in items:
+                maker.owners(item)
     return declared
 
 
@@ -268,6 +270,18 @@ class _Maker:
         self.add(self.out.scope, decl.name, family)
         self.out.threads.append((family, decl))
 
+    def owners(self, item: ast.Item) -> None:
+        """Whoever may take an edge of a machine is a thread, or the `owner`."""
+        known = {f.name for f, _ in self.out.threads} | {"owner"}
+        inner = item.members if isinstance(item, ast.TypeDecl) else (item,)
+        for edge in (edge for m in inner if isinstance(m, ast.MachineDecl) for edge in m.edges):
+            if edge.owner is not None and edge.owner.name not in known:
+                guess = suggest(edge.owner.name, known)
+                self.cx.reporter.error(
+                    "E0201", f"there is no thread '{edge.owner.name}'", edge.owner.span,
+                    f"did you mean '{guess}'?" if guess else "write a thread, or 'owner': who led to this state",
+                )  # fmt: skip
+
     def families(self, library: bool) -> None:
         parts = tuple(Part(f.name, f.index) for f, _ in self.out.threads)
         if library and not parts:
@@ -299,7 +313,11 @@ class _Maker:
         for dim in (*outer, *dims):
             count *= cardinality(dim) or 1
         if count > MAX_STATE:
-            cx.fail("E0510", f"'{item.name.name}' would have {count} elements", item.span)
+            cx.fail(
+                "E0510",
+                f"'{item.name.name}' would have {count} elements; at most {MAX_STATE} are possible",
+                item.name.span,
+            )
         named = scope.find(item.type.name.name) if isinstance(item.type, ast.NamedType) else None
         edges = named.edges if isinstance(named, TypeName) else None
         name = f"{owner}{item.name.name}"
@@ -399,7 +417,9 @@ class _Maker:
         if found is None:
             wanted, known = item.type.name, scope.find(item.type.name.name)
             if known is not None:
-                help_ = f"write: shared {wanted.name} {item.name.name};" if isinstance(known, TypeName) else None
+                help_ = (
+                    f"write: shared {wanted.name} {item.name.name};" if isinstance(known, TypeName) else None
+                )
                 cx.fail("E0203", f"'{wanted.name}' is no library type", wanted.span, help_)
             guess = suggest(wanted.name, scope.visible_templates())
             cx.fail(
@@ -516,7 +536,9 @@ def parameters(cx: Context, loaded: Loaded) -> dict[str, tuple[int, int, int, Sp
                         )
                     if ends[1] - ends[0] >= MAX_SIZE:
                         cx.fail(
-                            "E0510", f"'{name.name}' ranges over {ends[1] - ends[0] + 1} values", item.span
+                            "E0510",
+                            f"'{name.name}' has {ends[1] - ends[0] + 1} values; at most {MAX_SIZE} are possible",
+                            name.span,
                         )
                     found[name.name] = (start, *ends, name.span)
                     scope.names[name.name] = Constant(start)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from refine.core import expr as e
+from refine.core.types import Array
 from refine.lang import ast
-from refine.lang.access import indexed_instance
+from refine.lang.access import alive, indexed_instance
 from refine.lang.actions import Exec, Outcome
 from refine.lang.context import Abort, Context, core_type
 from refine.lang.declare import Declared
 from refine.lang.exprs import Typer
 from refine.lang.load import Loaded
 from refine.lang.points import Tree
-from refine.lang.scope import Bound, Family, Function, Instance
+from refine.lang.scope import Bound, Family, Function, Instance, Variable
 
 CLIENT = "client"
 
@@ -65,17 +66,37 @@ def _any(decl: ast.TypeDecl, type_: ast.TypeExpr) -> ast.Expr:
 def dry_run(cx: Context, declared: Declared) -> None:
     """Types every function, op and procedure once with arguments of any value; what is found undefined is dropped."""
     functions = list(declared.functions)
+    variables = [v for v in declared.scope.names.values() if isinstance(v, Variable)]
     for instance, binders in declared.instances:
         inner: Instance = instance
         for binder in binders:
             inner = indexed_instance(inner, e.param(binder.name, binder.type))
         functions += [f for f in inner.scope.names.values() if isinstance(f, Function)]
+        variables += [v for v in inner.scope.names.values() if isinstance(v, Variable)]
+    for variable in variables:
+        try:
+            _alive(cx, variable)
+        except Abort:
+            continue
     anyone = e.param(cx.fresh("self"), cx.threads)
     for function in functions:
         try:
             _try(cx, function, anyone)
         except Abort:
             continue
+
+
+def _alive(cx: Context, variable: Variable) -> None:
+    """Types the condition under which the elements of a variable may be used."""
+    if variable.alive is None:
+        return
+    cond, names = variable.alive
+    type_, indices = variable.type, list[e.Expr]()
+    for _ in names:
+        assert isinstance(type_, Array), "each name stands for a dimension"
+        indices.append(e.param(cx.fresh("i"), type_.dom))
+        type_ = type_.item
+    alive(Typer(cx), variable, tuple(indices), cond.span)
 
 
 def _try(cx: Context, function: Function, anyone: e.Expr) -> None:

@@ -55,8 +55,10 @@ def sizes(loaded: Loaded, reporter: Reporter) -> Sizes | None:
                         f"did you mean '{guess}'?" if guess else None,
                     )  # fmt: skip
                     continue
-                made[name.name] = _literal(cx, value)
-                _in_range(name.name, made[name.name], found, value.span, reporter)
+                number = _literal(cx, value)
+                if number is not None:
+                    made[name.name] = number
+                    _in_range(name.name, number, found, value.span, reporter)
             rows.append(made)
     if not declared:
         for param, (_, lo, hi, _) in found.items():
@@ -66,11 +68,11 @@ def sizes(loaded: Loaded, reporter: Reporter) -> Sizes | None:
     return Sizes(usual, tuple(unique.values())) if len(reporter.diagnostics) == before else None
 
 
-def _literal(cx: Context, node: ast.Expr) -> int:
+def _literal(cx: Context, node: ast.Expr) -> int | None:
     try:
         return constant_int(cx, Scope(), node)
     except Abort:
-        return 0
+        return None
 
 
 def _in_range(
