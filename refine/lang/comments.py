@@ -35,11 +35,9 @@ class Comments:
     def beside(self, start: int, end: int) -> list[Remark]:
         """Hand out what begins between two places and on the line of the first."""
         line_end = self.text.find("\n", start)
-        return remarks(self.take(start, end if line_end < 0 else min(end, line_end)))
-
-    def any_between(self, start: int, end: int) -> bool:
-        """Tell whether anything is left between two places."""
-        return any(self._left[bisect_left(self._starts, start) : bisect_left(self._starts, end)])
+        found = self.take(start, end if line_end < 0 else min(end, line_end))
+        columns = [comment.span.start - self.text.rfind("\n", 0, comment.span.start) - 1 for comment in found]
+        return [Remark(comment.text, column) for comment, column in zip(found, columns, strict=True)]
 
     def gap(self, before: Span, after: Span) -> tuple[list[Remark], list[Remark]]:
         """Hand out what stands between two parts of an expression."""
@@ -84,5 +82,5 @@ class Comments:
 
 
 def remarks(comments: list[ast.Comment]) -> list[Remark]:
-    """Return comments as something to print."""
+    """Return comments that stand on lines of their own."""
     return [Remark(comment.text) for comment in comments]

@@ -233,7 +233,7 @@ class _Items(Statements):
         elements: list[Element] = [
             (edit.span.start, edit.span.end, partial(self._edit, edit)) for edit in item.edits
         ]
-        head = group(f"{item.role} {item.name.name}{_quoted(item.doc)}", Nest(tuple(clauses)))
+        head = group(f"{item.role} {item.name.name}{_quoted(item.doc)}", Nest(Nest(tuple(clauses))))
         edits = self.members(elements, item.span, max(ends))
         return group(head, " ", edits, broken=has_lines(item.span))
 

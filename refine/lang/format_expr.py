@@ -135,7 +135,7 @@ def _level(expr: ast.Expr) -> int:
         case ast.Conditional() | ast.Quantified():
             return _ANY
         case ast.Logical(op, parts):
-            if isinstance(parts[-1], ast.Quantified):
+            if _ends_open(parts):
                 return _ANY
             return _OR if op == "||" else _AND
         case ast.Unary():
@@ -172,12 +172,11 @@ def _bare(expr: ast.Expr, gap: Gap) -> Doc:
         case ast.Logical(op, parts):
             return _logical(op, parts, gap)
         case ast.Conditional(cond, then, other):
-            return group(
-                expression(cond, _OR, gap),
-                Nest((Line(), "? ", expression(then, gap=gap), Line(), ": ", expression(other, gap=gap))),
-            )
+            first, second = (expression(part, _choosing(part), gap) for part in (then, other))
+            return group(expression(cond, _OR, gap), Nest((Line(), "? ", first, Line(), ": ", second)))
         case ast.Quantified(kind, binders, body):
-            return (f"{kind} {', '.join(map(binder, binders))}. ", expression(body, gap=gap))
+            head = f"{kind} {', '.join(map(binder, binders))}."
+            return group(head, Nest((Line(), expression(body, gap=gap))))
         case ast.IndexOf(base, index):
             return (expression(base, _POSTFIX, gap), "[", expression(index, gap=gap), "]")
         case ast.FieldOf(base, name):
@@ -194,6 +193,16 @@ def _bare(expr: ast.Expr, gap: Gap) -> Doc:
             return f"{type_.name}#{number}"
         case _:
             assert_never(expr)
+
+
+def _ends_open(parts: tuple[ast.Expr, ...]) -> bool:
+    """Tell whether a chain ends with a quantifier without parentheses: with its only one."""
+    return [isinstance(part, ast.Quantified) for part in parts] == [False] * (len(parts) - 1) + [True]
+
+
+def _choosing(part: ast.Expr) -> int:
+    """Ask for parentheses around `a ? b : c` where they are not needed, but help."""
+    return _PRIMARY if isinstance(part, ast.Conditional) else _ANY
 
 
 def _integer(literal: ast.Integer) -> str:
@@ -216,7 +225,7 @@ def _arguments(args: tuple[ast.Expr, ...], gap: Gap) -> Doc:
 def _binary(op: str, left: ast.Expr, right: ast.Expr, gap: Gap) -> Doc:
     level = _LEVEL[op]
     if op == "->":
-        first, second = _OR, _ANY
+        first, second = _OR, _choosing(right)
     elif level == _COMPARISON:
         first = second = _BITS
     else:
@@ -230,7 +239,7 @@ def _logical(op: str, parts: tuple[ast.Expr, ...], gap: Gap) -> Doc:
     """Return a chain, its parts in parentheses if they are chains themselves."""
     docs: list[Doc] = [expression(parts[0], _COMPARISON, gap)]
     for at in range(1, len(parts)):
-        last = at == len(parts) - 1 and isinstance(parts[at], ast.Quantified)
+        last = at == len(parts) - 1 and _ends_open(parts)
         doc = (f"{op} ", expression(parts[at], _ANY if last else _COMPARISON, gap))
         docs.append(parted(gap, parts[at - 1].span, parts[at].span, doc))
     return group(docs[0], Nest(tuple(docs[1:])))

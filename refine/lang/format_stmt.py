@@ -68,11 +68,9 @@ class Statements:
 
     def braces(self, elements: Sequence[Element], start: int, end: int, comma: str = "") -> Doc:
         """Return elements between braces, which stand just before `start` and at `end`."""
-        opening = self.comments.beside(start, elements[0][0] if elements else end)
+        opening = self.comments.beside(start, elements[0][0]) if elements else []
         lines = self.lines(elements, start, end, comma)
-        if not opening and not lines:
-            return "{ }"
-        return ("{", *opening, Nest((Line(), lines)) if lines else "", Line(), "}")
+        return ("{", *opening, Nest((Line(), lines)), Line(), "}") if lines else "{ }"
 
     def block(self, block: ast.Block) -> Doc:
         return self.braces(self._stmts(block), block.span.start + 1, block.span.end - 1)
@@ -143,7 +141,7 @@ class Statements:
             if number:
                 docs += [Line(), "or"]
             elements = self._stmts(branch)
-            docs += self.comments.beside(start, elements[0][0] if elements else end)
+            docs += self.comments.beside(start, elements[0][0]) if elements else []
             lines = self.lines(elements, start, end)
             if lines:
                 docs.append(Nest((Line(), lines)))
@@ -203,4 +201,4 @@ class Statements:
         for conjunct in when:
             label = "" if conjunct.label is None else f"{conjunct.label.name}: "
             parts.append((conjunct.span, (label, self.expr(conjunct.cond))))
-        return Nest((Line(), "when ", Nest(listed(self.comments.gap, parts))))
+        return Nest(Nest((Line(), "when ", Nest(listed(self.comments.gap, parts)))))

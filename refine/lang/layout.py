@@ -29,9 +29,13 @@ class Blank:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A comment; its width does not count, since nothing is gained by breaking the code before it."""
+    """A comment, beside code at the column where it stood if there is room.
+
+    Its width does not count, since nothing is gained by breaking the code before it.
+    """
 
     text: str
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +119,9 @@ def render(doc: Doc, width: int | None = WIDTH) -> str:
                 todo += [(indent, flat, piece) for piece in reversed(pieces)]
             case Remark():
                 if column > indent:
-                    out.append("  ")
-                    column += 2
+                    room = max(2, here.column - column) if here.column <= WIDTH - 20 else 2
+                    out.append(" " * room)
+                    column += room
                 first, *rest = here.text.split("\n")
                 out.append(first)
                 out += ["\n" + (" " * column + line if line else "") for line in rest]

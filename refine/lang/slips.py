@@ -329,7 +329,9 @@ def _reserved(place: Place) -> Slip | None:
     elif place.kind in _CONNECTIVES:
         if after not in _DECLARATORS or place.fits - {"NAME"}:
             return None
-    elif place.begins_line and (place.kind in _STATEMENTS or place.automaton.begins_item(place.token.type)):
+    elif (
+        place.begins_line and (place.kind in _STATEMENTS or place.automaton.begins_item(place.token.type))
+    ) or (place.kind_at(-1) == "{" and _misspelt(place) is not None):
         return None
     remedy = f"choose another, such as `{place.token}_` or a word that says more"
     diagnostic = place.slip("E0109", f"`{place.token}` is a reserved word, and no name", remedy)
@@ -393,30 +395,23 @@ def _anything(place: Place) -> Slip:
         remedy, mended = "what is quantified follows a `.`", (".",)
     elif before in ("if", "while") or (before == ")" and kind in ("&&", "||")):
         remedy = "the whole condition stands in parentheses"
-    elif (lead := _lead(place)) is not None and (meant := suggest(str(lead), _beginnings())) is not None:
-        note = Note(f"did you mean `{meant}`?", _span(place, lead))
-        return Slip(
-            place.slip("E0101", message, None, note), to_item=note.span is not None and note.span.col == 1
-        )
+    elif (note := _misspelt(place)) is not None:
+        at_margin = note.span is not None and note.span.col == 1
+        return Slip(place.slip("E0101", message, None, note), to_item=at_margin)
     return Slip(place.slip("E0101", message, remedy), mended, instead=True)
 
 
-def _beginnings() -> list[str]:
-    """Return the words with which a declaration, statement or edit begins."""
-    automaton = Automaton()
-    words = {text for text, name in grammar().terminals.items() if automaton.begins_item(name)}
-    return sorted(words | _STATEMENTS | _EDITS)
-
-
-def _lead(place: Place) -> Token | None:
-    """Return the first token of what cannot be read, if it is a name."""
+def _misspelt(place: Place) -> Note | None:
+    """Find a word at the beginning of what cannot be read, that resembles one that could stand there."""
     at = place.at - 1
     if at >= 0 and place.tokens[at] == "{":
         at -= 1
     while at >= 0 and place.tokens[at] not in (";", "{", "}"):
         at -= 1
     lead = place.tokens[at + 1]
-    return lead if lead.type == "NAME" else None
+    words = {text for text, name in grammar().terminals.items() if place.automaton.begins_item(name)}
+    meant = suggest(str(lead), words | _STATEMENTS | _EDITS) if lead.type == "NAME" else None
+    return None if meant is None else Note(f"did you mean `{meant}`?", _span(place, lead))
 
 
 _SLIPS: tuple[Callable[[Place], Slip | None], ...] = (

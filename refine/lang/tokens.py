@@ -133,7 +133,9 @@ def scan(source: Source, reporter: Reporter) -> Scanned | None:
         assert kind is not None, "each alternative of the pattern is named"
         if kind in ignored:
             if kind == "COMMENT":
-                comments.append(ast.Comment(_tidy(value), span=source.span(at, end)))
+                comments.append(
+                    ast.Comment(_tidy(value, at - text.rfind("\n", 0, at) - 1), span=source.span(at, end))
+                )
         else:
             if kind == "NAME":
                 kind = reserved.get(value, kind)
@@ -147,17 +149,19 @@ def scan(source: Source, reporter: Reporter) -> Scanned | None:
                     return None
             tokens.append(Token(kind, value, at, end_pos=end))
         at = end
-        if len(tokens) > MOST_TOKENS:
-            message = f"a specification has at most {MOST_TOKENS} words and signs; this is one more"
+        if len(tokens) + len(comments) > MOST_TOKENS:
+            message = f"a specification has at most {MOST_TOKENS} words, signs and comments; this is one more"
             reporter.error("E0504", message, source.span(at, at), "divide it, and `import` the parts")
             return None
     tokens.append(Token(END, "", len(text), end_pos=len(text)))
     return Scanned(tokens, tuple(comments))
 
 
-def _tidy(comment: str) -> str:
-    """Leave out what nobody sees: blanks at the ends of lines."""
-    return "\n".join(line.rstrip() for line in comment.split("\n"))
+def _tidy(comment: str, column: int) -> str:
+    """Return a comment without blanks at the ends of lines, as if it stood in the first column."""
+    first, *rest = comment.split("\n")
+    lines = [first, *(line[min(column, len(line) - len(line.lstrip())) :] for line in rest)]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _integer(source: Source, at: int, value: str, end: int, reporter: Reporter) -> tuple[str, int]:
