@@ -191,7 +191,7 @@ class Flow:
                     self._set(ex, [(point.seen, None), (point.cursor, None)])
                     point = point.after
                 case IfPoint():
-                    cond = self._cond(ex, point.cond, point.scope)
+                    cond = _known(ex.path, self._cond(ex, point.cond, point.scope))
                     if cond is not e.FALSE and cond is not e.TRUE:
                         self._run(ex.fork(cond), point.then, rounds, results, reported)
                         ex = ex.fork(e.not_(cond))
@@ -206,7 +206,7 @@ class Flow:
                     if point.cond is None:
                         point = point.body
                         continue
-                    cond = self._cond(ex, point.cond, point.scope)
+                    cond = _known(ex.path, self._cond(ex, point.cond, point.scope))
                     if cond is not e.FALSE:
                         self._run(ex.fork(cond), point.body, rounds, results, reported)
                         ex = ex.fork(e.not_(cond))
@@ -344,6 +344,14 @@ class Way:
     exec: Exec
     params: tuple[Binder, ...]
     step: StepPoint | None
+
+
+def _known(path: Expr, cond: Expr) -> Expr:
+    """A condition, or what the path that leads to it has already decided."""
+    decided = path.args if path.op is e.Op.AND else (path,)
+    if cond in decided:
+        return e.TRUE
+    return e.FALSE if e.not_(cond) in decided else cond
 
 
 def _exists(params: tuple[Binder, ...], cond: Expr) -> Expr:
