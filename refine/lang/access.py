@@ -72,7 +72,7 @@ def read(typer: Typer, cell: Cell, span: Span) -> Term:
 
 def alive(typer: Typer, variable: Variable, indices: tuple[Expr, ...], span: Span) -> tuple[Check, ...]:
     """The check that an element may be used; none where not all indices of the declaration are given."""
-    if variable.alive is None or variable.scope is None:
+    if not typer.in_step or variable.alive is None or variable.scope is None:
         return ()
     cond, names = variable.alive
     if len(indices) < len(names):

@@ -95,7 +95,7 @@ class Exec:
             self.out.faults.append(Fault(cond, self.out.places.setdefault(place, len(self.out.places))))
 
     def typer(self) -> Typer:
-        return Typer(self.cx, old_ok=not self.local)
+        return Typer(self.cx, old_ok=not self.local, in_step=True)
 
     def value(self, node: ast.Expr, scope: Scope, want: Type | None, ghost_ok: bool) -> Expr:
         """The value of an expression here; its undefinedness becomes a fault of the step."""

@@ -27,18 +27,20 @@ def under(binder: Binder, checks: tuple[Check, ...]) -> tuple[Check, ...]:
 class Typer:
     """Types expressions of one kind of place: `old_ok` says whether `old(e)` means something there.
 
+    `in_step` says whether what it reads must be alive: a claim may speak of what is not.
     `reads` collects every variable read, for the rules about local code, ghosts and atomicity.
     """
 
     cx: Context
     old_ok: bool = False
+    in_step: bool = False
     reads: list[tuple[Variable, Span]] = field(default_factory=list)
     active: list[Function] = field(default_factory=list)
     memo: dict[tuple[object, ...], tuple[Term, list[tuple[Variable, Span]]]] = field(default_factory=dict)
 
     def anew(self) -> Typer:
         """Another one for the same lowering, whose reads nobody counts."""
-        return Typer(self.cx)
+        return Typer(self.cx, in_step=self.in_step)
 
     # --- entry points -----------------------------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ def _alive(cx: Context, variable: Variable) -> None:
         assert isinstance(type_, Array), "each name stands for a dimension"
         indices.append(e.param(cx.fresh("i"), type_.dom))
         type_ = type_.item
-    alive(Typer(cx), variable, tuple(indices), cond.span)
+    alive(Typer(cx, in_step=True), variable, tuple(indices), cond.span)
 
 
 def _try(cx: Context, function: Function, anyone: e.Expr) -> None:
