@@ -78,7 +78,8 @@ def _run_one(stmt: ast.Stmt, c: Ctx, script: Script) -> tuple[v.Value] | None:
             ty = c.program.dims_type(dims, te, c.scope.module)
             c.names[name.name] = declare({}, name.name, ty, init, c)
         case ast.Assign(target, op, x):
-            _assign(target, op, x, c, script)
+            ref = place(target, c)
+            assign(ref, op, _call(x, c, script) if isinstance(x, ast.Call) else value(x, c), c)
         case ast.CallStmt(call):
             _call(call, c, script)
         case ast.If(cond, then, other):
@@ -111,26 +112,12 @@ def _run_one(stmt: ast.Stmt, c: Ctx, script: Script) -> tuple[v.Value] | None:
     return None
 
 
-def _assign(target: ast.Lvalue, op: str, x: ast.Expr, c: Ctx, script: Script) -> None:
-    """The target is found first; but if it is undefined, an op on the right may still make the step wait."""
-    late, ref = None, None
-    try:
-        ref = place(target, c)
-    except v.Undefined as undefined:
-        late = undefined
-    result = _call(x, c, script) if isinstance(x, ast.Call) else value(x, c)
-    if ref is None:
-        assert late is not None
-        raise late
-    assign(ref, op, result, c)
-
-
 def declare(store: dict[tuple[Any, ...], v.Value], name: str, ty: v.Ty, init: ast.Expr | None, c: Ctx) -> Ref:
     """A new local or temporary, with its first value."""
     first = None if init is None else value(init, c)
     ref = Ref(store, (name,), ty)
     for way, leaf in v.ways(ty):
-        store[name, *way] = v.default(leaf)
+        store[name, *way] = v.default(leaf) if way else v.unset(leaf)
         if init is not None:
             store[name, *way] = v.fit(dict(first.cells)[way] if isinstance(first, v.Agg) else first, leaf)
         if owned(leaf):
@@ -146,7 +133,11 @@ def assign(ref: Ref, op: str, new: v.Value, c: Ctx) -> None:
             if new is None:
                 raise v.Undefined("none dereferenced")
             assert isinstance(ref.type, v.Set)
-            new = now | {v.fit(new, ref.type.item)} if op == "+=" else now - {new}
+            new = (
+                now | {v.fit(new, ref.type.item)}
+                if op == "+="
+                else frozenset(m for m in now if not v.same(m, new))
+            )
         else:
             new = binary(op[0], now, new)
     if v.is_scalar(ref.type):
@@ -159,7 +150,8 @@ def assign(ref: Ref, op: str, new: v.Value, c: Ctx) -> None:
 
 def _store(ref: Ref, new: v.Value, c: Ctx) -> None:
     new = v.fit(new, ref.type)
-    if isinstance(ref.type, v.Enum) and ref.type.edges is not None:
+    state = ref.store is c.world.cells  # a local or temporary only holds a copy
+    if state and isinstance(ref.type, v.Enum) and ref.type.edges is not None:
         now = ref.store[ref.key]
         owner = ref.store.get((*ref.key, OWNER))
         if not any(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,6 @@ from refine.core.types import Array, Enum, Option, Set, Struct, Thread, Type, Va
 from refine.lang import ast
 from refine.run.eval import as_valuation, evaluate, initial, successors
 from tests.oracle import interp
-from tests.oracle import values as v
 from tests.oracle.evaluate import World
 from tests.oracle.program import Program
 
@@ -57,11 +55,8 @@ def _see(program: Program, world: World, claims: list[ast.Claim | ast.Reach]) ->
 def of_system(system: System, graph: interp.Graph, limit: int = 20_000) -> Behaviour:
     """The behaviour of the lowered system; what the tree does not name is left out."""
     program = graph.program
-    wanted: dict[str, v.Ty] = {}
-    for module in program.modules():
-        wanted |= {module.path(n): ty for n, ty in module.vars.items()}
-    for family in program.families:
-        wanted |= {f"{family}.{n}": ty for n, (ty, _) in program.thread_locals(family).items()}
+    wanted = {module.path(name) for module in program.modules() for name in module.vars}
+    wanted |= {f"{family}.{name}" for family in program.families for name in program.thread_locals(family)}
     shown: dict[State, Seen] = {}
     steps: set[tuple[Seen, str, Seen]] = set()
     faults: set[tuple[Seen, str]] = set()
@@ -89,16 +84,11 @@ def of_system(system: System, graph: interp.Graph, limit: int = 20_000) -> Behav
     return Behaviour({see(s) for s in reached}, steps, faults, len(reached))
 
 
-def _see_state(system: System, state: State, wanted: Mapping[str, v.Ty]) -> Seen:
+def _see_state(system: System, state: State, wanted: set[str]) -> Seen:
     found: dict[str, Any] = {}
     for var, value in zip(system.vars, state.values, strict=True):
         if var.name in wanted:
-            parts = flat(var.name, var.type, value)
-            if isinstance(wanted[var.name], v.Index | v.Thread):  # a dead local may be kept as none
-                parts = {
-                    k: v.plain(v.default(wanted[var.name])) if x is None else x for k, x in parts.items()
-                }
-            found |= parts
+            found |= flat(var.name, var.type, value)
     values = as_valuation(system, state)
     for prop in system.properties:
         if prop.kind in (Kind.STATE, Kind.REACH) and prop.role != "free" and "." not in prop.name:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from refine.lang import ast
 from tests.oracle import values as v
 from tests.oracle.actions import Script, assign, declare, executions
-from tests.oracle.evaluate import Ctx, Frame, World, arguments, bindings, callee, place, truth, value
+from tests.oracle.evaluate import Ctx, Frame, Ref, World, bindings, callee, place, truth, value
 from tests.oracle.program import Program, Scope
 
 END = ("end",)
@@ -92,10 +93,14 @@ def _local(program: Program, world: World, me: v.Thr, stmt: ast.Stmt) -> None:
     match stmt:
         case ast.Local(te, name, dims, init):
             ty = program.dims_type(dims, te, c.scope.module)
-            declare(frames[-1].store, name.name, ty, init, c)
             frames[-1].decls[name.name] = ty
+            with _lenient(world, declare(frames[-1].store, name.name, ty, None, c)):
+                declare(frames[-1].store, name.name, ty, init, c)
         case ast.Assign(target, op, x):
-            assign(place(target, c), op, value(x, c), c)
+            with _lenient(world):
+                ref = place(target, c)
+                with _lenient(world, ref):
+                    assign(ref, op, value(x, c), c)
         case ast.If(cond, then, other):
             if truth(cond, c):
                 frames.append(_sequence(program, then, label))
@@ -114,11 +119,11 @@ def _local(program: Program, world: World, me: v.Thr, stmt: ast.Stmt) -> None:
         case ast.CallStmt(call):
             scope, item, args = callee(call, c)
             assert isinstance(item, ast.Proc), "only procedures are called in local code"
-            formals = arguments(item.formals, args, scope, c)
             frame = Frame("call", program.number(stmt), label=(*label, item.name.name), scope=scope)
-            for formal in item.formals:
-                frame.decls[formal.name.name] = program.type(formal.type, scope.module)
-                frame.store[(formal.name.name,)] = formals[formal.name.name]
+            for formal, arg in zip(item.formals, args, strict=True):
+                frame.decls[formal.name.name] = ty = program.type(formal.type, scope.module)
+                with _lenient(world, declare(frame.store, formal.name.name, ty, None, c)):
+                    frame.store[(formal.name.name,)] = v.fit(value(arg, c), ty)
             frames += [frame, _sequence(program, item.body)]
         case ast.Break() | ast.Continue():
             while frames[-1].kind not in ("loop", "while", "each"):
@@ -132,6 +137,19 @@ def _local(program: Program, world: World, me: v.Thr, stmt: ast.Stmt) -> None:
                 frames[0].pos = len(program.node(frames[0].node).stmts)
         case _:
             raise v.Unsupported(f"local {stmt}")
+
+
+@contextmanager
+def _lenient(world: World, ref: Ref | None = None) -> Iterator[None]:
+    """Where it is only asked what may come, an undefined value is the default of its type."""
+    try:
+        yield
+    except v.Undefined:
+        if not world.lenient:
+            raise
+        if ref is not None:
+            for way, leaf in v.ways(ref.type):
+                ref.store[(*ref.key, *way)] = v.default(leaf)
 
 
 def advance(program: Program, world: World, me: v.Thr, script: Script) -> ast.Step | None:
@@ -148,11 +166,12 @@ def advance(program: Program, world: World, me: v.Thr, script: Script) -> ast.St
             frames.append(_sequence(program, stmt.body))
             continue
         frames[-1].pos += 1
+        assert isinstance(stmt, ast.Choose | ast.Maybe), "threads stand before steps and choices"
         label = () if stmt.label is None else (stmt.label.name,)
         if isinstance(stmt, ast.Choose):
             branch = stmt.branches[script.choose(len(stmt.branches))]
             frames.append(_sequence(program, branch, label))
-        elif isinstance(stmt, ast.Maybe) and script.choose(2) == 0:
+        elif script.choose(2) == 0:
             frames.append(_sequence(program, stmt.body, label))
 
 
@@ -161,37 +180,30 @@ def step_path(frames: list[Frame], step: ast.Step) -> tuple[str, ...]:
     return (*(part for f in frames for part in f.label), step.name.name)
 
 
-def possible(program: Program, world: World, me: v.Thr) -> set[tuple[str, ...]]:
-    """The names of the steps that a thread may take next, as far as its location and local code tell."""
-    if at_end(program, world.threads[me]):
-        return {END}
+def _next_steps(program: Program, world: World, me: v.Thr) -> list[tuple[ast.Step | None, tuple[str, ...]]]:
+    """The steps that may come next, with full names, one for each way; no step where the thread may end."""
 
-    def run(script: Script) -> tuple[str, ...] | None:
-        trial = replace(
-            world, threads={**world.threads, me: [Frame.thaw(f.freeze()) for f in world.threads[me]]}
-        )
+    def run(script: Script) -> tuple[ast.Step | None, tuple[str, ...]] | None:
+        frames = [Frame.thaw(f.freeze()) for f in world.threads[me]]
+        trial = World(world.cells, {**world.threads, me: frames}, lenient=True)
         try:
             step = advance(program, trial, me, script)
         except v.Undefined:
             return None
-        return None if step is None else step_path(trial.threads[me], step)
+        return step, END if step is None else step_path(frames, step)
 
-    return {path for path in executions(run) if path is not None}
+    return [way for way in executions(run) if way is not None]
+
+
+def possible(program: Program, world: World, me: v.Thr) -> set[tuple[str, ...]]:
+    """The names of the steps that a thread may take next, as far as its location and local code tell."""
+    if at_end(program, world.threads[me]):
+        return {END}
+    return {path for step, path in _next_steps(program, world, me) if step is not None}
 
 
 def may_rest(program: Program, world: World, me: v.Thr) -> bool:
-    """Whether a thread has ended, or one of its possible next steps is `idle`."""
+    """Whether a thread has ended, or may end without a step, or one of its possible next steps is `idle`."""
     if at_end(program, world.threads[me]):
         return True
-
-    def run(script: Script) -> bool:
-        trial = replace(
-            world, threads={**world.threads, me: [Frame.thaw(f.freeze()) for f in world.threads[me]]}
-        )
-        try:
-            step = advance(program, trial, me, script)
-        except v.Undefined:
-            return False
-        return step is None or step.idle
-
-    return any(list(executions(run)))
+    return any(step is None or step.idle for step, _ in _next_steps(program, world, me))

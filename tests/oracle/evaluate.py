@@ -42,6 +42,7 @@ class World:
 
     cells: dict[tuple[Any, ...], v.Value]
     threads: dict[v.Thr, list[Frame]]
+    lenient: bool = False  # only asked where threads may go: what is undefined is not in the way
 
     def copy(self) -> World:
         frames = {t: [replace(f, store=dict(f.store), decls=dict(f.decls)) for f in fs]
@@ -90,7 +91,10 @@ def value(x: ast.Expr, c: Ctx) -> v.Value:
 
 def load(ref: Ref) -> v.Value:
     if v.is_scalar(ref.type):
-        return ref.store[ref.key]
+        found = ref.store[ref.key]
+        if isinstance(found, v.Unset):
+            raise v.Undefined("used before it has a value")
+        return found
     cells = tuple((way, ref.store[(*ref.key, *way)]) for way, _ in v.ways(ref.type))
     return v.Agg(ref.type, cells)
 
@@ -292,7 +296,8 @@ def at_field(base: Any, name: str, c: Ctx, read: bool = True) -> Any:
             if name in frame.decls:
                 return _scalar(Ref(frame.store, (name,), frame.decls[name]))
         ty, _ = c.program.thread_locals(base.family)[name]
-        return _scalar(Ref({(name, *way): v.default(leaf) for way, leaf in v.ways(ty)}, (name,), ty))
+        dead = {(name, *way): v.unset(ty) if v.is_scalar(ty) else v.default(leaf) for way, leaf in v.ways(ty)}
+        return _scalar(Ref(dead, (name,), ty))
     if base is None:
         raise v.Undefined("none dereferenced")
     assert isinstance(base, v.Agg | Ref), f"{base} is no struct"

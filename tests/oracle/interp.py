@@ -207,7 +207,8 @@ def observe(program: Program, world: World) -> Observed:
         for name, (ty, _) in program.thread_locals(thread.family).items():
             live = next((f for f in frames if f.kind != "call" and name in f.decls), None)
             for way, leaf in v.ways(ty):
-                x = v.default(leaf) if live is None else live.store[name, *way]
+                dead = v.default(leaf) if way else v.unset(leaf)
+                x = dead if live is None else live.store[name, *way]
                 seen[v.shown((f"{thread.family}.{name}", *own.values(), *way))] = v.plain(x)
         where = sorted(".".join(p) for p in control.possible(program, world, thread))
         seen[f"{v.plain(thread)} at"] = tuple(where)

@@ -41,6 +41,11 @@ class Word(NamedTuple):
     n: int
 
 
+class Unset(NamedTuple):
+    """What a local of an index or thread type has before it is given a value."""
+
+
+UNSET = Unset()
 Value: TypeAlias = Any  # bool, int, Word, Elem, Thr, None, frozenset, Agg
 
 
@@ -163,6 +168,11 @@ def default(ty: Ty) -> Value:
             return domain(ty)[0]
 
 
+def unset(ty: Ty) -> Value:
+    """What a local is before it is given a value: the default, except where no member is the first."""
+    return UNSET if isinstance(ty, Thread) or (isinstance(ty, Index) and ty.kind == "index") else default(ty)
+
+
 def ways(ty: Ty) -> Iterator[tuple[tuple[Any, ...], Ty]]:
     """The way to each scalar inside a value of `ty`, and its type; a step is an element or `.field`."""
     match ty:
@@ -246,6 +256,8 @@ def same(a: Value, b: Value) -> bool:
 def plain(value: Value) -> Any:
     """A value for comparison with other semantics: numbers, names, None and frozensets of them."""
     match value:
+        case Unset():
+            return None
         case Elem(_, n, label):
             return n if label is None else label
         case Thr(family, n):
