@@ -58,6 +58,7 @@ class _Told:
     open: bool = False
     results: list[SizeResult] = field(default_factory=list)
     seen: dict[Diagnostic, None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     failed: bool = False
 
 
@@ -71,6 +72,7 @@ class _Run:
         self._finished: list[FileResult] = []
         self._libraries = 0
         self._failed = 0
+        self._many = False  # whether there are several files: then each is told in fewer words
 
     def run(self) -> int:
         began = time.monotonic()
@@ -91,6 +93,7 @@ class _Run:
     def _files(self) -> list[_File]:
         reporter = Reporter()
         found = targets(self._args.files, reporter)
+        self._many = len(found) > 1
         self._report(reporter)
         files = []
         for target in found:
@@ -161,10 +164,14 @@ class _Run:
     def _tell(self, file: _File, job: Job, done: Done | None, told: _Told) -> None:
         if done is None:
             self._statuses.append(UNKNOWN)
+            if told.open:
+                self._sink.trouble(file.target.name, job.sizes, "not begun", "")
             return
         fresh = [d for d in done.diagnostics if d not in told.seen]
         told.seen.update(dict.fromkeys(fresh))
-        self._diagnostics(fresh)
+        held = [d for d in fresh if self._many and self._sink.brief and d.severity is Severity.WARNING]
+        told.warnings += [d.code for d in held]
+        self._diagnostics([d for d in fresh if d not in held])
         told.failed |= any(d.severity is Severity.ERROR for d in fresh)
         self._known.update(done.known)
         self._statuses.append(done.status)
@@ -189,7 +196,8 @@ class _Run:
         name = file.loaded.file.name.name
         later = () if self._args.claim else _later(file.loaded.file)
         uncovered = () if self._args.claim else _uncovered(file.loaded.file)
-        result = FileResult(file.target.name, name, file.doc, tuple(told.results), later, uncovered)
+        warned = tuple(told.warnings)
+        result = FileResult(file.target.name, name, file.doc, tuple(told.results), later, uncovered, warned)
         self._finished.append(result)
         bounded = self._args.steps is not None and not self._every
         self._statuses += [status(row.overall.outcome, bounded) for row in summed(result)]

@@ -20,7 +20,9 @@ _SINGULAR = {"mutants": "mutant", "variants": "variant", "reasons": "because"}
 
 
 class Sink(Protocol):
-    """What a run has to say, in order."""
+    """What a run has to say, in order. `brief`: where there are many files, their warnings are counted only."""
+
+    brief: bool
 
     def start(self, words: Sequence[str], version: str) -> None:
         """The run begins."""
@@ -55,6 +57,8 @@ class Sink(Protocol):
 
 class TextSink:
     """Tables on standard output, diagnostics on standard error, a live line below them on a terminal."""
+
+    brief = True
 
     def __init__(self, runs: bool) -> None:
         """Show how each `reach` is reached, too, if `runs` is set."""
@@ -111,6 +115,8 @@ class TextSink:
 
 class JsonSink:
     """One object a line, complete when it is written: an interrupted run leaves valid JSON."""
+
+    brief = False
 
     def start(self, words: Sequence[str], version: str) -> None:
         self._event(

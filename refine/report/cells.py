@@ -74,9 +74,13 @@ def leaders(label: str, value: str, column: int, cells: int, indent: str = "") -
 def command(words: Iterable[str], cells: int = WIDTH, first: str = "  ", later: str = "      ") -> list[str]:
     r"""A command in lines that can be pasted into a shell as they are: a `\` ends each but the last."""
     lines, line, empty = [], first, True
-    for word in words:
+    ahead = list(words)
+    for n, word in enumerate(ahead):
         rest = word
-        if not empty and width(line) + 1 + width(_quote(rest)) > cells - 2:
+        # An option stays with its value.
+        pair = word.startswith("--") and n + 1 < len(ahead) and not ahead[n + 1].startswith("-")
+        needed = _quote(rest) + (f" {_quote(ahead[n + 1])}" if pair else "")
+        if not empty and width(line) + 1 + width(needed) > cells - 2:
             lines.append(line + " \\")
             line, empty = later, True
         line, empty = (line if empty else line + " "), False

@@ -60,6 +60,7 @@ class FileResult:
     results: tuple[SizeResult, ...]
     later: tuple[Later, ...] = ()
     uncovered: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()  # the codes of those that are not shown
 
 
 @dataclass(frozen=True, slots=True)

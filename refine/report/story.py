@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from refine.core.show import plain_names
 from refine.core.system import Family, Kind, Place, Property, Rule, State, System
 from refine.core.trace import Event, Trace
 from refine.core.types import (
@@ -155,9 +156,11 @@ def _move(
     name = rule.step or rule.name
     if rule.actor is not None:
         name = name.removeprefix(f"{system.families[rule.actor].name}.")
+    names = plain_names(b.name for b in (*rule.params, *rule.choices))
     bound = list(zip(rule.params, event.params, strict=True))
-    params = tuple((b.name, show_value(b.type, v)) for n, (b, v) in enumerate(bound) if n != told)
-    choices = tuple((b.name, show_value(b.type, v)) for b, v in zip(rule.choices, event.choices, strict=True))
+    params = tuple((names[b.name], show_value(b.type, v)) for n, (b, v) in enumerate(bound) if n != told)
+    chosen = zip(rule.choices, event.choices, strict=True)
+    choices = tuple((names[b.name], show_value(b.type, v)) for b, v in chosen)
     fault = None if event.state.fault is None else system.places[event.state.fault]
     return Move(
         number, column, thread, name, params, choices, rule.name, rule.span,

@@ -14,6 +14,7 @@ from refine.text.diag import escape
 
 _COLUMN = 42  # where verdicts begin
 _CELLS = 79
+_SHORT = 24  # what is longer is told once, not on every line
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +45,25 @@ def claims(file: FileResult) -> str:
     everything = [result.sizes for result in file.results]
     lines: list[str] = []
     rows = summed(file)
+    notes = _Footnotes(rows)
     free = [row for row in rows if row.finding.role == "free"]
     fine = [row for row in free if row.every and row.overall.outcome.word == "proved"]
     for row in rows:
         if row.finding.role != "free":
-            lines += _line(f"{row.finding.role} {row.finding.name}", verdict(row, everything))
+            lines += _line(f"{row.finding.role} {row.finding.name}", verdict(row, everything, notes))
     if fine:
         label = f"free claims ({len(fine)})" if fine == free else f"other free claims ({len(fine)})"
-        common = verdict(fine[0], everything, how=False)
+        common = verdict(fine[0], everything)
         lines += [
-            line for row in free if row not in fine for line in _line(_free(row), verdict(row, everything))
+            line
+            for row in free
+            if row not in fine
+            for line in _line(_free(row), verdict(row, everything, notes))
         ]
         lines += _line(label, common if len(fine) == 1 else f"all {common}")
     else:
-        lines += [line for row in free for line in _line(_free(row), verdict(row, everything))]
+        lines += [line for row in free for line in _line(_free(row), verdict(row, everything, notes))]
+    lines += [line for note in notes.lines() for line in wrap(note, _CELLS, "    ", "        ")]
     assumed = list(dict.fromkeys(name for result in file.results for name in result.assumptions))
     if assumed:
         lines += wrap(
@@ -65,6 +71,10 @@ def claims(file: FileResult) -> str:
         )
     for note in dict.fromkeys(note for result in file.results for note in result.notes):
         lines += wrap(f"note: {note}", _CELLS, "    ", "      ")
+    if file.warnings:
+        kinds = ", ".join(dict.fromkeys(file.warnings))
+        shown = f"{_count(len(file.warnings), 'warning')} ({kinds}), shown by spte check {file.path}"
+        lines += wrap(shown, _CELLS, "    ", "      ")
     for later in file.later:
         lines += _line(f"{later.kind} ({len(later.names)})", f"unknown ({Cause.NO_ENGINE})")
     if file.uncovered:
@@ -83,13 +93,29 @@ def traces(file: FileResult, everything: bool = False) -> str:
     return "".join(f"\n{trace}" for trace in shown)
 
 
-def verdict(row: Summed, everything: Sequence[Sizes], how: bool = True) -> str:
+class _Footnotes:
+    """Reasons that several rows have in common are told once, below them."""
+
+    def __init__(self, rows: Sequence[Summed]) -> None:
+        said = [_reason(one) for row in rows for one, _ in row.overall.groups]
+        often = [text for text in dict.fromkeys(said) if len(text) > _SHORT and said.count(text) > 1]
+        self._numbers = {text: n for n, text in enumerate(often, 1)}
+
+    def of(self, one: Outcome) -> str:
+        text = _reason(one)
+        number = self._numbers.get(text)
+        return f" [{number}]" if number else f": {text}" if text else ""
+
+    def lines(self) -> list[str]:
+        return [f"[{n}] {text}" for text, n in self._numbers.items()]
+
+
+def verdict(row: Summed, everything: Sequence[Sizes], notes: _Footnotes | None = None) -> str:
     """`proved (VCPUS 1..4)`; where sizes differ, the verdict that decides comes first."""
     parts = []
     for one, sizes in row.overall.groups:
         at = where(sizes, everything)
-        reason = _reason(one) if how else ""
-        parts.append(word(one) + (f" ({at})" if at else "") + (f": {reason}" if reason else ""))
+        parts.append(word(one) + (f" ({at})" if at else "") + (notes.of(one) if notes else ""))
         if one.word == "violated" or (one.word == "reached" and row.finding.role == "reach"):
             break  # one size settles it
     return "; ".join(parts)
@@ -120,13 +146,15 @@ def _reason(one: Outcome) -> str:
 
 
 def where(sizes: Sequence[Sizes], everything: Sequence[Sizes]) -> str:
-    """`VCPUS 1..4`, `VCPUS 2, ROOTS 1..3`, `all 7 sizes` (which are listed above), `2 of 7 sizes: …`."""
+    """`VCPUS 1..4`, `VCPUS 2, ROOTS 1..3`, `all 7 sizes` (they are listed above), `2 of 7 sizes, as …`."""
     names = [name for name, _ in sizes[0]] if sizes else []
     values = {name: sorted({dict(row)[name] for row in sizes}) for name in names}
     if sum(len(v) > 1 for v in values.values()) <= 1:
-        return ", ".join(f"{name} {_range(v)}" for name, v in values.items())
+        ranges = ", ".join(f"{name} {_range(v)}" for name, v in values.items())
+        if len(ranges) <= _SHORT or len(sizes) < len(everything):
+            return ranges
     if len(sizes) == len(everything):
-        return f"all {len(sizes)} sizes"
+        return {1: "this size", 2: "both sizes"}.get(len(sizes), f"all {len(sizes)} sizes")
     shown = ", ".join(f"{name} {n}" for name, n in sizes[0])
     return f"{len(sizes)} of {len(everything)} sizes, as {shown}"
 
@@ -181,7 +209,7 @@ def _extent(result: SizeResult) -> str:
 
 
 def _assigned(sizes: Sizes) -> str:
-    return ", ".join(f"{name} = {n}" for name, n in sizes)
+    return ", ".join(f"{name} {n}" for name, n in sizes)
 
 
 def _range(values: Sequence[int]) -> str:
