@@ -64,8 +64,9 @@ def read(typer: Typer, cell: Cell, span: Span) -> Term:
     for term in cell.indices:
         checks += term.checks
         x = e.select(x, term.expr)
-    if variable.boxed:
+    if variable.boxed and variable.storage != "binder":  # a `for each` gives its name a value first
         checks.append(Check(e.not_(e.is_some(x)), "used before it has a value", span))
+    if variable.boxed:
         x = e.get(x)
     return Term(x, (*checks, *alive(typer, variable, tuple(t.expr for t in cell.indices), span)))
 
