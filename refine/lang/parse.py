@@ -15,6 +15,11 @@ from refine.text.span import Source
 if TYPE_CHECKING:
     from lark import Token, Tree
 
+_LOOKAHEAD = 6
+_MISSED = (
+    "SEMICOLON", "COMMA", "COLON", "EQUAL", "DOT", "RPAR", "RSQB", "LPAR", "LBRACE", "IN", "COMPARE", "NAME", "RBRACE",
+)  # fmt: skip
+
 
 def parse(source: Source, reporter: Reporter) -> ast.File | None:
     """Return the syntax tree of a text, or report what is wrong with it.
@@ -45,7 +50,7 @@ def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree[Token] |
                 return automaton.tree
             at += 1
             continue
-        to_item = False
+        to_item, guess = False, token.type == BROKEN
         emptied = token.type == "RBRACE" and at == resumed  # all that stood in this list could not be read
         if token.type != BROKEN and not emptied:
             slip = find_slip(Place(source, tokens, at, automaton))
@@ -55,9 +60,12 @@ def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree[Token] |
             if _mend(automaton, tokens, at, slip):
                 at += slip.instead
                 continue
-            to_item = slip.to_item
+            to_item, guess = slip.to_item, slip.guess
         if token.type == END:
             return None
+        if guess and (mended := _guess(automaton, tokens, at)) is not None:
+            at = mended
+            continue
         at = resumed = _skip(source, automaton, tokens, at, to_item)
         if tokens[at].type == END:
             return None
@@ -65,18 +73,38 @@ def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree[Token] |
 
 def _mend(automaton: Automaton, tokens: list[Token], at: int, slip: Slip) -> bool:
     """Go on as if what was meant stood there, if then the next token fits."""
-    from lark import Token
-
     if slip.insert is None:
         return False
     terminals = [grammar().terminals.get(text, text) for text in slip.insert]
     if not automaton.accepts(*terminals, tokens[at + slip.instead].type):
         return False
-    place = tokens[at].start_pos
-    for terminal in terminals:
-        fits = automaton.feed(Token(terminal, "", place, end_pos=place))
-        assert fits, "it was tried before"
+    _insert(automaton, terminals, tokens[at])
     return True
+
+
+def _guess(automaton: Automaton, tokens: list[Token], at: int) -> int | None:
+    """Put one token in, leave one out, or read one as another, if then the next few fit; return where to go on."""
+    following = [token.type for token in tokens[at : at + _LOOKAHEAD]]
+    for terminal in _MISSED:
+        if automaton.accepts(terminal, *following):
+            _insert(automaton, [terminal], tokens[at])
+            return at
+    if automaton.accepts(*following[1:]):
+        return at + 1
+    for terminal in _MISSED:
+        if automaton.accepts(terminal, *following[1:]):
+            _insert(automaton, [terminal], tokens[at])
+            return at + 1
+    return None
+
+
+def _insert(automaton: Automaton, terminals: list[str], before: Token) -> None:
+    from lark import Token
+
+    for terminal in terminals:
+        text = grammar().shown.get(terminal, "")
+        fits = automaton.feed(Token(terminal, text, before.start_pos, end_pos=before.start_pos))
+        assert fits, "it was tried before"
 
 
 def _skip(source: Source, automaton: Automaton, tokens: list[Token], at: int, to_item: bool) -> int:
@@ -109,8 +137,9 @@ def _skip(source: Source, automaton: Automaton, tokens: list[Token], at: int, to
                 if automaton.leave_list():
                     depth = 1 + (automaton.leave_element() or 0)
             depth -= 1
-            if depth <= 0 and tokens[at].type != "ELSE":
-                return at + (tokens[at].type == "SEMICOLON")
+            after = tokens[at].type
+            if depth <= 0 and (after in (END, "RBRACE", "SEMICOLON") or automaton.accepts(after)):
+                return at + (after == "SEMICOLON")  # otherwise that was a set
         elif token.type == "SEMICOLON" and depth == 0:
             return at
     return at

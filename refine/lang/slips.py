@@ -22,13 +22,14 @@ class Slip:
     """A report, and how to go on.
 
     As if `insert` stood before the token, or `instead` of it; or, where that does not fit, by leaving out
-    what cannot be read, with `to_item` up to the next declaration.
+    what cannot be read, with `to_item` up to the next declaration. With `guess`, nobody knows what was meant.
     """
 
     diagnostic: Diagnostic
     insert: tuple[str, ...] | None = None
     instead: bool = False
     to_item: bool = False
+    guess: bool = False
 
 
 class Place:
@@ -329,13 +330,17 @@ def _reserved(place: Place) -> Slip | None:
     elif place.kind in _CONNECTIVES:
         if after not in _DECLARATORS or place.fits - {"NAME"}:
             return None
-    elif (
-        place.begins_line and (place.kind in _STATEMENTS or place.automaton.begins_item(place.token.type))
-    ) or (place.kind_at(-1) == "{" and _misspelt(place) is not None):
-        return None
+    elif place.begins_line and _begins_element(place):
+        return None  # what is before it ends too early
+    elif place.kind_at(-1) == "{" and _misspelt(place) is not None:
+        return None  # what is before it begins with another word
     remedy = f"choose another, such as `{place.token}_` or a word that says more"
     diagnostic = place.slip("E0109", f"`{place.token}` is a reserved word, and no name", remedy)
     return Slip(diagnostic, ("NAME",), instead=True)
+
+
+def _begins_element(place: Place) -> bool:
+    return place.kind in _STATEMENTS or place.automaton.begins_item(place.token.type)
 
 
 def _misplaced(place: Place) -> Slip | None:
@@ -398,7 +403,7 @@ def _anything(place: Place) -> Slip:
     elif (note := _misspelt(place)) is not None:
         at_margin = note.span is not None and note.span.col == 1
         return Slip(place.slip("E0101", message, None, note), to_item=at_margin)
-    return Slip(place.slip("E0101", message, remedy), mended, instead=True)
+    return Slip(place.slip("E0101", message, remedy), mended, instead=True, guess=mended is None)
 
 
 def _misspelt(place: Place) -> Note | None:
