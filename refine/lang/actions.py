@@ -15,7 +15,7 @@ from refine.core.types import BOOL, Array, Int, Type, default
 from refine.lang import ast
 from refine.lang.assign import assign, for_all, havoc, only_ghosts
 from refine.lang.calls import arguments, callee
-from refine.lang.context import Abort, Check, Context, Term, array_dims, core_type, needs_value
+from refine.lang.context import Abort, Check, Context, Term, array_dims, both, core_type, needs_value
 from refine.lang.exprs import Typer
 from refine.lang.scope import Bound, Broken, Function, Scope, Variable
 from refine.text.span import Span
@@ -89,8 +89,9 @@ class Exec:
             self.fault(self.close(check.bad), check.what, check.span)
 
     def fault(self, bad: Expr, what: str, span: Span) -> None:
-        cond = e.and_(self.path, bad)
-        if cond is not e.FALSE and all(f.cond is not cond for f in self.out.faults):  # else an earlier one counts
+        cond = both(self.path, bad)
+        known = any(f.cond is cond for f in self.out.faults)  # the earlier one counts
+        if cond is not e.FALSE and not known:
             place = Place(self.step, what, span)
             self.out.faults.append(Fault(cond, self.out.places.setdefault(place, len(self.out.places))))
 
@@ -281,7 +282,7 @@ class Exec:
             except Abort:
                 continue
             for check in term.checks:
-                bad = e.and_(*conds, self.close(check.bad))
+                bad = both(e.and_(*conds), self.close(check.bad))
                 undefined.append(bad)
                 self.fault(bad, check.what, check.span)
             conds.append(self.close(term.expr))

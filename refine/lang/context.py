@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from refine.core.expr import Expr, and_
+from refine.core.expr import FALSE, Expr, Op, and_, not_
 from refine.core.types import (
     BOOL,
     INT,
@@ -59,7 +59,14 @@ class Term:
 
 def guarded(cond: Expr, checks: tuple[Check, ...]) -> tuple[Check, ...]:
     """The checks of something that is evaluated only where `cond` holds."""
-    return tuple(Check(and_(cond, c.bad), c.what, c.span) for c in checks)
+    return tuple(Check(both(cond, c.bad), c.what, c.span) for c in checks)
+
+
+def both(cond: Expr, bad: Expr) -> Expr:
+    """`cond && bad`; false where a part of `cond` rules `bad` out: `x != none && (x == none)`."""
+    decided = cond.args if cond.op is Op.AND else (cond,)
+    parts = bad.args if bad.op is Op.AND else (bad,)
+    return FALSE if any(not_(part) in decided for part in parts) else and_(cond, bad)
 
 
 class Locations(Protocol):

@@ -85,7 +85,9 @@ class Typer:
                 if fits:
                     return Term(e.narrow(x, want), term.checks)
                 assert lo is not None and hi is not None, "an unbounded range holds everything"
-                outside = e.or_(e.lt(x, e.integer(lo)), e.lt(e.integer(hi), x))
+                below = e.FALSE if xlo is not None and xlo >= lo else e.lt(x, e.integer(lo))
+                above = e.FALSE if xhi is not None and xhi <= hi else e.lt(e.integer(hi), x)
+                outside = e.or_(below, above)
                 if outside is e.TRUE:
                     self.cx.fail("E0305", f"{x.data} is outside {lo}..{hi}", span)
                 return Term(e.narrow(x, want), (*term.checks, Check(outside, f"outside {lo}..{hi}", span)))

@@ -210,7 +210,10 @@ def set_literal(
     for item in items:
         term = typer.value(item, scope, want.item)
         checks += term.checks
-        result = e.insert(result, term.expr)
+        if result.op is Op.CONST and term.expr.op is Op.CONST:
+            result = e.const(want, frozenset([*result.data, term.expr.data]))  # type: ignore[misc, list-item]
+        else:
+            result = e.insert(result, term.expr)
     return Term(result, tuple(checks))
 
 
