@@ -137,7 +137,10 @@ def _field(typer: Typer, target: PlaceOf, base: ast.Expr, name: ast.Ident, span:
             if isinstance(term.type, Option):
                 term = typer.coerce(term, term.type.item, base.span)
             if not isinstance(term.type, Struct):
-                cx.fail("E0204", f"a value of type {term.type} has no fields", name.span)
+                help_ = None
+                if isinstance(base, ast.At):
+                    help_ = f"a step's path of several names stands in braces: at {{{base.steps[-1]}.{name.name}}}"
+                cx.fail("E0204", f"a value of type {term.type} has no fields", name.span, help_)
             field = term.type.field(name.name)
             if field is None:
                 _no_member(cx, name, str(term.type), [f for f, _ in term.type.fields])
