@@ -19,7 +19,7 @@ DEEPEST_EXPRESSION = 100
 
 # What counts as a level of an expression or a type.
 _LEVELS = {
-    "type", "set_type", "named_type", "old", "paren", "call", "set_literal", "set_of", "index_expr",
+    "type", "set_type", "named_type", "old", "call", "set_literal", "set_of", "index_expr",
     "field_expr", "at_one", "at_any", "not_", "negate", "invert", "arith", "compare", "less", "greater",
     "in_", "not_in", "implies", "and_", "or_", "ite", "quantified",
 }  # fmt: skip
@@ -43,9 +43,11 @@ def build(tree: Tree[Token], source: Source, comments: Iterable[ast.Comment], re
         start, end = (0, 0) if node.meta.empty else (node.meta.start_pos, node.meta.end_pos)
         span = Span(source, start, end)
         below = [depths.pop(part, 0) for part in inner]
-        if node.data in _LEVELS:
+        if node.data == "paren" or (node.data == "type" and len(parts) == 1):
+            depths[id(node)] = below[0]  # these leave nothing in the tree
+        elif node.data in _LEVELS:
             depth = max([0, *below[goes_on:], *(depth - 1 for depth in below[:goes_on])]) + 1
-            if depth == DEEPEST_EXPRESSION + 1:
+            if depth > DEEPEST_EXPRESSION >= max(below, default=0):
                 message = f"this is nested deeper than {DEEPEST_EXPRESSION} levels"
                 reporter.error("E0503", message, span)
             depths[id(node)] = depth

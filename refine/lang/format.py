@@ -13,6 +13,7 @@ from refine.lang.format_expr import (
     format_property,
     format_type,
     listed,
+    not_too_deep,
     parted,
     property_,
 )
@@ -25,7 +26,11 @@ __all__ = ["format", "format_expr", "format_property", "format_type"]
 
 def format(file: ast.File) -> str:
     """Return the canonical text of a file; parsed again, it is the same tree."""
-    printer = _Items(Comments(file))
+    return not_too_deep(lambda helpful: _printed(file, helpful))
+
+
+def _printed(file: ast.File, helpful: bool) -> str:
+    printer = _Items(Comments(file), helpful)
     source = printer.comments.text
     header = f"{file.role} {file.name.name}{_quoted(file.doc)};"
     start = max(0, source.rfind(file.role, 0, file.name.span.start))
@@ -184,7 +189,7 @@ class _Items(Statements):
             return group(head, Nest(cond), ";", broken=has_lines(item.span))
         body: list[Doc] = []
         gap = self.comments.gap
-        body.append(parted(gap, before, item.property.span, property_(item.property, gap)))
+        body.append(parted(gap, before, item.property.span, property_(item.property, self.style)))
         before = item.property.span
         lists: list[tuple[str, list[tuple[Span, Doc]]]] = [
             ("because", [(path.span, str(path)) for path in item.because]),

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias, assert_never
 
 from refine.lang import ast
 from refine.lang.layout import HARD, Doc, Fill, Line, Nest, Remark, group, join, render
+from refine.lang.tokens import DEEPEST_NESTING
 from refine.text.span import Span
 
 # The comments between two places of the source: those on the line of the first, and all others.
 Gap: TypeAlias = Callable[[Span, Span], tuple[list[Remark], list[Remark]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How to print: where comments come from, and whether to help readers with parentheses that C would not need."""
+
+    gap: Gap
+    helpful: bool = True
+
+
+def _no_comments(_first: Span, _second: Span) -> tuple[list[Remark], list[Remark]]:
+    return [], []
+
+
+_ALONE = Style(_no_comments)
 
 # How tightly a construct binds: a lower one needs parentheses where a higher one is asked for.
 _ANY, _OR, _AND, _COMPARISON, _BITS, _SHIFT, _SUM, _PRODUCT, _UNARY, _POSTFIX, _PRIMARY = range(11)
@@ -27,12 +44,22 @@ _LEVEL = {
 
 def format_expr(expr: ast.Expr) -> str:
     """Return an expression on one line."""
-    return render(expression(expr), None)
+    return not_too_deep(lambda helpful: render(expression(expr, style=Style(_no_comments, helpful)), None))
 
 
 def format_property(prop: ast.PropertyExpr) -> str:
     """Return what a claim says, on one line."""
-    return render(property_(prop), None)
+    return not_too_deep(lambda helpful: render(property_(prop, Style(_no_comments, helpful)), None))
+
+
+def not_too_deep(show: Callable[[bool], str]) -> str:
+    """Print with parentheses that help, or without, if with them the text could not be read back."""
+    text = show(True)
+    depth = deepest = 0
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        deepest = max(deepest, depth)
+    return text if deepest <= DEEPEST_NESTING else show(False)
 
 
 def format_type(type_: ast.TypeExpr) -> str:
@@ -76,10 +103,6 @@ def _closed(args: str) -> str:
     return f"{args} " if args.endswith(">") else args
 
 
-def _no_comments(_first: Span, _second: Span) -> tuple[list[Remark], list[Remark]]:
-    return [], []
-
-
 def parted(gap: Gap, before: Span, after: Span, doc: Doc) -> Doc:
     """Break the line before something that may have comments before it."""
     here, own = gap(before, after)
@@ -100,31 +123,33 @@ def listed(gap: Gap, parts: Sequence[tuple[Span, Doc]]) -> Doc:
     return join(HARD, lines)
 
 
-def property_(prop: ast.PropertyExpr, gap: Gap = _no_comments) -> Doc:
+def property_(prop: ast.PropertyExpr, style: Style = _ALONE) -> Doc:
     """Return the document of what a claim says."""
     match prop:
         case ast.Always(cond, written):
-            return ("always ", expression(cond, gap=gap)) if written else expression(cond, gap=gap)
+            return ("always ", expression(cond, style=style)) if written else expression(cond, style=style)
         case ast.Never(cond):
-            return ("never ", expression(cond, gap=gap))
+            return ("never ", expression(cond, style=style))
         case ast.After(steps, cond):
-            return (f"after {', '.join(map(str, steps))}: ", expression(cond, gap=gap))
+            return (f"after {', '.join(map(str, steps))}: ", expression(cond, style=style))
         case ast.StepProperty((), cond):
-            return ("step ", expression(cond, gap=gap))
+            return ("step ", expression(cond, style=style))
         case ast.StepProperty(steps, cond):
-            return (f"step of {', '.join(map(str, steps))}: ", expression(cond, gap=gap))
+            return (f"step of {', '.join(map(str, steps))}: ", expression(cond, style=style))
         case ast.Eventually(cond):
-            return ("eventually ", expression(cond, gap=gap))
+            return ("eventually ", expression(cond, style=style))
         case ast.LeadsTo(before, after):
-            second = ("leads to ", expression(after, gap=gap))
-            return group(expression(before, gap=gap), Nest(parted(gap, before.span, after.span, second)))
+            second = ("leads to ", expression(after, style=style))
+            return group(
+                expression(before, style=style), Nest(parted(style.gap, before.span, after.span, second))
+            )
         case _:
             assert_never(prop)
 
 
-def expression(expr: ast.Expr, needed: int = _ANY, gap: Gap = _no_comments) -> Doc:
+def expression(expr: ast.Expr, needed: int = _ANY, style: Style = _ALONE) -> Doc:
     """Return the document of an expression, in parentheses where it binds less tightly than is needed."""
-    doc = _bare(expr, gap)
+    doc = _bare(expr, style)
     return ("(", doc, ")") if _level(expr) < needed else doc
 
 
@@ -148,7 +173,7 @@ def _level(expr: ast.Expr) -> int:
             return _PRIMARY
 
 
-def _bare(expr: ast.Expr, gap: Gap) -> Doc:
+def _bare(expr: ast.Expr, style: Style) -> Doc:
     match expr:
         case ast.Name(name):
             return name
@@ -161,34 +186,34 @@ def _bare(expr: ast.Expr, gap: Gap) -> Doc:
         case ast.Self():
             return "self"
         case ast.Old(inner):
-            return ("old(", expression(inner, gap=gap), ")")
+            return ("old(", expression(inner, style=style), ")")
         case ast.Call(name, args):
-            return (f"{name.name}(", _arguments(args, gap), ")")
+            return (f"{name.name}(", _arguments(args, style), ")")
         case ast.Unary(op, inner):
             double = isinstance(inner, ast.Unary) and inner.op == op == "-"  # would look like a decrement
-            return (op, expression(inner, _PRIMARY if double else _UNARY, gap))
+            return (op, expression(inner, _PRIMARY if double and style.helpful else _UNARY, style))
         case ast.Binary(op, left, right):
-            return _binary(op, left, right, gap)
+            return _binary(op, left, right, style)
         case ast.Logical(op, parts):
-            return _logical(op, parts, gap)
+            return _logical(op, parts, style)
         case ast.Conditional(cond, then, other):
-            first, second = (expression(part, _choosing(part), gap) for part in (then, other))
-            return group(expression(cond, _OR, gap), Nest((Line(), "? ", first, Line(), ": ", second)))
+            first, second = (expression(part, _choosing(part, style), style) for part in (then, other))
+            return group(expression(cond, _OR, style), Nest((Line(), "? ", first, Line(), ": ", second)))
         case ast.Quantified(kind, binders, body):
             head = f"{kind} {', '.join(map(binder, binders))}."
-            return group(head, Nest((Line(), expression(body, gap=gap))))
+            return group(head, Nest((Line(), expression(body, style=style))))
         case ast.IndexOf(base, index):
-            return (expression(base, _POSTFIX, gap), "[", expression(index, gap=gap), "]")
+            return (expression(base, _POSTFIX, style), "[", expression(index, style=style), "]")
         case ast.FieldOf(base, name):
-            return (expression(base, _POSTFIX, gap), f".{name.name}")
+            return (expression(base, _POSTFIX, style), f".{name.name}")
         case ast.At(thread, steps):
             names = ", ".join(map(str, steps))
             single = len(steps) == 1 and len(steps[0].parts) == 1
-            return (expression(thread, _POSTFIX, gap), f" at {names}" if single else f" at {{{names}}}")
+            return (expression(thread, _POSTFIX, style), f" at {names}" if single else f" at {{{names}}}")
         case ast.SetLiteral(items):
-            return ("{", _arguments(items, gap), "}")
+            return ("{", _arguments(items, style), "}")
         case ast.SetOf(bound, cond):
-            return (f"{{each {binder(bound)} where ", expression(cond, gap=gap), "}")
+            return (f"{{each {binder(bound)} where ", expression(cond, style=style), "}")
         case ast.Element(type_, number):
             return f"{type_.name}#{number}"
         case _:
@@ -200,9 +225,9 @@ def _ends_open(parts: tuple[ast.Expr, ...]) -> bool:
     return [isinstance(part, ast.Quantified) for part in parts] == [False] * (len(parts) - 1) + [True]
 
 
-def _choosing(part: ast.Expr) -> int:
+def _choosing(part: ast.Expr, style: Style) -> int:
     """Ask for parentheses around `a ? b : c` where they are not needed, but help."""
-    return _PRIMARY if isinstance(part, ast.Conditional) else _ANY
+    return _PRIMARY if isinstance(part, ast.Conditional) and style.helpful else _ANY
 
 
 def _integer(literal: ast.Integer) -> str:
@@ -217,29 +242,31 @@ def _integer(literal: ast.Integer) -> str:
     return str(literal.value)
 
 
-def _arguments(args: tuple[ast.Expr, ...], gap: Gap) -> Doc:
-    docs = [group(expression(arg, gap=gap)) for arg in args]
+def _arguments(args: tuple[ast.Expr, ...], style: Style) -> Doc:
+    docs = [group(expression(arg, style=style)) for arg in args]
     return group(Nest(join((",", Line()), docs)))
 
 
-def _binary(op: str, left: ast.Expr, right: ast.Expr, gap: Gap) -> Doc:
+def _binary(op: str, left: ast.Expr, right: ast.Expr, style: Style) -> Doc:
     level = _LEVEL[op]
     if op == "->":
-        first, second = _OR, _choosing(right)
+        first, second = _OR, _choosing(right, style)
     elif level == _COMPARISON:
         first = second = _BITS
     else:
-        mixed = level == _BITS and isinstance(left, ast.Binary) and left.op != op  # C binds these differently
+        # C binds `&`, `^` and `|` differently.
+        mixed = level == _BITS and isinstance(left, ast.Binary) and left.op != op and style.helpful
         first, second = level + mixed, level + 1
-    after = (f"{op} ", expression(right, second, gap))
-    return group(expression(left, first, gap), Nest(parted(gap, left.span, right.span, after)))
+    after = (f"{op} ", expression(right, second, style))
+    return group(expression(left, first, style), Nest(parted(style.gap, left.span, right.span, after)))
 
 
-def _logical(op: str, parts: tuple[ast.Expr, ...], gap: Gap) -> Doc:
+def _logical(op: str, parts: tuple[ast.Expr, ...], style: Style) -> Doc:
     """Return a chain, its parts in parentheses if they are chains themselves."""
-    docs: list[Doc] = [expression(parts[0], _COMPARISON, gap)]
+    needed = _COMPARISON if style.helpful or op == "&&" else _AND
+    docs: list[Doc] = [expression(parts[0], needed, style)]
     for at in range(1, len(parts)):
         last = at == len(parts) - 1 and _ends_open(parts)
-        doc = (f"{op} ", expression(parts[at], _ANY if last else _COMPARISON, gap))
-        docs.append(parted(gap, parts[at - 1].span, parts[at].span, doc))
+        doc = (f"{op} ", expression(parts[at], _ANY if last else needed, style))
+        docs.append(parted(style.gap, parts[at - 1].span, parts[at].span, doc))
     return group(docs[0], Nest(tuple(docs[1:])))

@@ -8,7 +8,7 @@ from typing import TypeAlias, assert_never
 
 from refine.lang import ast
 from refine.lang.comments import Comments, remarks
-from refine.lang.format_expr import binder, expression, format_type, listed
+from refine.lang.format_expr import Style, binder, expression, format_type, listed
 from refine.lang.layout import Blank, Doc, Line, Nest, Remark, group
 from refine.text.span import Span
 
@@ -37,9 +37,10 @@ def binders(binders: tuple[ast.Binder, ...]) -> str:
 class Statements:
     """Makes documents, and hands each comment to the one that it belongs to."""
 
-    def __init__(self, comments: Comments) -> None:
+    def __init__(self, comments: Comments, helpful: bool) -> None:
         """Begin with all comments of a file."""
         self.comments = comments
+        self.style = Style(comments.gap, helpful)
 
     def lines(self, elements: Sequence[Element], start: int, end: int, comma: str = "") -> Doc:
         """Return elements and comments below each other; a comment inside an element stands before it."""
@@ -192,7 +193,7 @@ class Statements:
         return (target.name.name, *accessors)
 
     def expr(self, expr: ast.Expr) -> Doc:
-        return expression(expr, gap=self.comments.gap)
+        return expression(expr, style=self.style)
 
     def when(self, when: tuple[ast.Conjunct, ...]) -> Doc:
         if not when:

@@ -234,6 +234,20 @@ def test_long_lines_break_where_a_reader_would() -> None:
     )
 
 
+DEEP = [
+    "1 + " * 98 + "1", "a -> " * 98 + "a", "a ? b : " * 98 + "a", "a ? " * 48 + "b" + " : c" * 48, "!" * 98 + "a",
+    "-" * 98 + "a", "a" + ".b" * 97, "a[" * 40 + "0" + "]" * 40, "forall x. " * 98 + "x", "a & b | " * 49 + "c",
+    "(a || b && " * 20 + "c" + ")" * 20, "a || b && forall x. " * 30 + "c",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expr", DEEP)
+@pytest.mark.parametrize("blocks", [1, 18])
+def test_what_is_just_not_too_deep_to_read_is_not_too_deep_to_print(expr: str, blocks: int) -> None:
+    loops = "loop { " * blocks
+    check_layout(f"protocol p; thread t {{ {loops} step s {{ x = {expr}; }} {'}' * blocks} }}")
+
+
 def test_a_tree_without_comments_and_places_is_printed() -> None:
     nowhere = Source("", "").span()
     name = ast.Ident("p", span=nowhere)
