@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from refine.core.expr import Binder, Expr, Op
+from refine.core.expr import Binder, Expr, Op, select
 from refine.core.fold import subterms, variables
 from refine.core.show import show_expr
 from refine.core.system import Property, Rule, System
@@ -271,7 +271,24 @@ class _Undefined:
                         self.reasons.setdefault(
                             index, f"`{show_expr(y.args[0])}` may be none where it is used"
                         )
-            stack.extend((a, _within(y, k, known)) for k, a in enumerate(y.args))
+            if y.op is Op.STORE:
+                stack.extend(_stored(y, known))
+            else:
+                stack.extend((a, _within(y, k, known)) for k, a in enumerate(y.args))
+
+
+def _stored(x: Expr, facts: Facts) -> Iterator[tuple[Expr, Facts]]:
+    """Yield the arguments of a STORE, each where it matters: not where an entry is stored into its own place."""
+    array, index, value = x.args
+    yield array, facts
+    kept = select(array, index)
+    while value.op is Op.ITE and kept in value.args[1:]:
+        test, yes, no = value.args
+        yield test, facts
+        facts = (*facts, (test, no is kept))
+        value = yes if no is kept else no
+    yield index, facts
+    yield value, facts
 
 
 def _within(x: Expr, k: int, facts: Facts) -> Facts:

@@ -64,7 +64,7 @@ def read(typer: Typer, cell: Cell, span: Span) -> Term:
     for term in cell.indices:
         checks += term.checks
         x = e.select(x, term.expr)
-    if variable.boxed and variable.storage != "binder":  # a `for each` gives its name a value first
+    if variable.boxed:
         checks.append(Check(e.not_(e.is_some(x)), "used before it has a value", span))
     if variable.boxed:
         x = e.get(x)
@@ -156,7 +156,10 @@ def _element(
             if not dims:
                 cx.fail("E0302", f"'{name}' is one instance, not an array", span)
             term = typer.value(index, scope, dims[0])
-            if term.checks:
+            found = scope.find(index.id) if isinstance(index, ast.Name) else None
+            if isinstance(found, Variable) and found.storage == "binder":
+                typer.sure += term.checks  # a `for each` gives its name a value first
+            elif term.checks:
                 cx.fail("E0303", "the index of an instance must always be defined", index.span)
             return indexed_instance(target, term.expr)
         case Someone(family, given):

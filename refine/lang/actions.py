@@ -107,6 +107,7 @@ class Exec:
         return self.close(term.expr)
 
     def note_reads(self, typer: Typer, ghost_ok: bool) -> None:
+        self.check(typer.sure)
         for variable, span in typer.reads:
             if variable.storage == "ghost" and not ghost_ok:
                 self.cx.fail("E0406", f"'{variable.name}' is a ghost: the protocol cannot depend on it", span)

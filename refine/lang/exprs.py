@@ -35,6 +35,7 @@ class Typer:
     old_ok: bool = False
     in_step: bool = False
     reads: list[tuple[Variable, Span]] = field(default_factory=list)
+    sure: list[Check] = field(default_factory=list)  # of what is never undefined; symmetry wants to see them
     active: list[Function] = field(default_factory=list)
     memo: dict[tuple[object, ...], tuple[Term, list[tuple[Variable, Span]]]] = field(default_factory=dict)
 
