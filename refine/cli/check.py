@@ -199,8 +199,8 @@ class _Run:
         warned = tuple(told.warnings)
         result = FileResult(file.target.name, name, file.doc, tuple(told.results), later, uncovered, warned)
         self._finished.append(result)
-        bounded = self._args.steps is not None and not self._every
-        self._statuses += [status(row.overall.outcome, bounded) for row in summed(result)]
+        steps = None if self._every else self._args.steps
+        self._statuses += [status(row.overall.outcome, steps) for row in summed(result)]
         self._sink.close(result)
 
     def _check_names(self, interrupts: Interrupts) -> None:

@@ -27,7 +27,7 @@ param VCPUS = 2 in 1..3;
 index vcpu[VCPUS];
 
 // The only ways in which the value may change.
-machine Page {{ FREE -> MAPPED : map;  MAPPED -> FREE : zap; }}
+machine Page {{ FREE -> MAPPED : map; MAPPED -> FREE : zap; }}
 
 shared Page page = FREE guarded by mmu_lock;
 spinlock mmu_lock;
@@ -65,7 +65,7 @@ def new(args: argparse.Namespace) -> int:
         path = path.with_name(path.name + SUFFIX) if path.name else path
     name = path.name.removesuffix(SUFFIX)
     reporter = Reporter()
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or args.name.endswith("/"):
         help_ = "letters, digits and '_', not beginning with a digit"
         reporter.error("E0614", f"'{name}' cannot name a specification", None, help_)
     else:

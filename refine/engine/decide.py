@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, assert_never
 
-from refine.core.system import Kind, System
+from refine.core.system import Kind, Property, System
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import (
     Answer,
@@ -32,6 +32,7 @@ MODES: tuple[Mode, ...] = ("auto", "explore", "induct", "bmc")
 Engine: TypeAlias = Callable[[System, Sequence[str], Limits, Progress | None], Answer]
 
 _SHARE = 0.6  # of the time there is, for the first of several engines
+_BOUND = 20  # steps of bounded checking, where no number was given
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,7 @@ class Decision:
     answer: Answer
     engines: Mapping[str, str]
     reasons: Mapping[str, str]
-
-    @property
-    def interrupted(self) -> bool:
-        return any(
-            isinstance(v, Unknown) and v.cause == Cause.INTERRUPTED for v in self.answer.verdicts.values()
-        )
+    interrupted: bool = False
 
 
 def decide(
@@ -63,25 +59,27 @@ def decide(
     engines: dict[str, str] = {}
     reasons: dict[str, dict[str, str]] = {p.name: {} for p in asked}
     total = Answer({})
+    interrupted = False
     for name, engine in _engines(mode, symmetry, limits):
         left = [p.name for p in asked if _open(verdicts.get(p.name))]
-        if not left:
+        seen = total.depth if total.states is not None and total.depth is not None else -1
+        if not left or interrupted or (mode == "auto" and name == "bmc" and seen >= (limits.steps or _BOUND)):
             break
-        answer = _ask(engine, system, left, _share(limits, mode, name), progress)
-        for prop, found in answer.verdicts.items():
+        answer = _ask(engine, system, left, _limits(limits, mode, name), progress)
+        for prop, said in answer.verdicts.items():
             known = verdicts.get(prop)
+            if isinstance(said, Unknown):
+                interrupted |= said.cause == Cause.INTERRUPTED
+                if said.cause != Cause.NO_ENGINE or known is None:
+                    reasons[prop][name] = said.why
+            found = _seen_so_far(system.property(prop), said, answer)
             verdicts[prop] = _stronger(prop, known, found, name)
             if verdicts[prop] is not known:
                 engines[prop] = name
-            if isinstance(found, Unknown) and (found.cause != Cause.NO_ENGINE or known is None):
-                reasons[prop][name] = found.why
         total = _together(total, answer)
-    said = {name: _said(why) for name, why in reasons.items()}
-    return Decision(
-        replace(total, verdicts={p.name: _final(verdicts[p.name], said[p.name]) for p in asked}),
-        engines,
-        said,
-    )
+    why = {name: _said(given) for name, given in reasons.items()}
+    final = {p.name: _final(verdicts[p.name], why[p.name]) for p in asked}
+    return Decision(replace(total, verdicts=final), engines, why, interrupted)
 
 
 def _engines(mode: Mode, symmetry: bool, limits: Limits) -> list[tuple[str, Engine]]:
@@ -126,8 +124,23 @@ def _open(verdict: Verdict | None) -> bool:
             assert_never(verdict)
 
 
-def _share(limits: Limits, mode: Mode, name: str) -> Limits:
-    if mode != "auto" or name == "bmc" or limits.deadline is None:
+def _seen_so_far(p: Property, verdict: Verdict, answer: Answer) -> Verdict:
+    """A search that was cut short has seen every run up to its depth: that is worth more than not knowing."""
+    cut = isinstance(verdict, Unknown) and verdict.cause in (Cause.LIMIT, Cause.TIMEOUT, Cause.INTERRUPTED)
+    searched = answer.states is not None and not answer.complete and answer.depth is not None
+    if cut and searched and p.kind in (Kind.STATE, Kind.STEP, Kind.FAULT, Kind.SATISFIABLE):
+        assert answer.depth is not None, "it was looked at in the line above"
+        return HoldsUpTo(answer.depth)
+    return verdict
+
+
+def _limits(limits: Limits, mode: Mode, name: str) -> Limits:
+    """What one of several engines may use: part of the time, and never endlessly many steps."""
+    if mode != "auto":
+        return limits
+    if name == "bmc":
+        return replace(limits, steps=_BOUND) if limits.steps is None else limits
+    if limits.deadline is None:
         return limits
     now = time.monotonic()
     return replace(limits, deadline=now + max(0.0, limits.deadline - now) * _SHARE)
@@ -281,14 +294,14 @@ def _weakest(same: Sequence[Outcome]) -> Outcome:
     return one
 
 
-def status(overall: Outcome, bounded: bool) -> int:
-    """The exit status of one outcome; `bounded`: so many steps were asked for, and no proof."""
+def status(overall: Outcome, steps: int | None = None) -> int:
+    """The exit status of one outcome; `steps`: so many were asked for, and no proof."""
     match overall.word:
         case "proved" | "reached":
             return 0
         case "violated" | "vacuous":
             return 1
         case "holds":
-            return 0 if bounded else 3
+            return 0 if steps is not None and (overall.steps or 0) >= steps else 3
         case "unknown":
             return 3

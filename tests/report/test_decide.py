@@ -157,11 +157,46 @@ def test_over_sizes_says_what_is_true_of_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "bounded", "expected"),
+    ("one", "steps", "expected"),
     [
-        (PROVED, False, 0), (REACHED, False, 0), (BAD, False, 1), (VACUOUS, False, 1), (UNKNOWN, False, 3),
-        (HOLDS, False, 3), (HOLDS, True, 0), (UNKNOWN, True, 3), (BAD, True, 1),
+        (PROVED, None, 0), (REACHED, None, 0), (BAD, None, 1), (VACUOUS, None, 1), (UNKNOWN, None, 3),
+        (HOLDS, None, 3), (HOLDS, 20, 0), (HOLDS, 21, 3), (UNKNOWN, 20, 3), (BAD, 20, 1),
     ],
 )  # fmt: skip
-def test_status(one: Outcome, bounded: bool, expected: int) -> None:
-    assert status(one, bounded) == expected
+def test_status(one: Outcome, steps: int | None, expected: int) -> None:
+    assert status(one, steps) == expected
+
+
+def cut_short(states: int, depth: int, cause: str) -> module.Engine:
+    def answer(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
+        return Answer(dict.fromkeys(names, Unknown("cut short", cause)), states=states, depth=depth)
+
+    return answer
+
+
+@pytest.mark.parametrize(("depth", "asked"), [(12, ["bmc"]), (20, [])])
+def test_a_search_that_was_cut_short_holds_up_to_its_depth(
+    monkeypatch: pytest.MonkeyPatch, depth: int, asked: list[str]
+) -> None:
+    heard: list[str] = []
+
+    def bmc(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
+        heard.append("bmc")
+        return Answer(dict.fromkeys(names, Unknown("no idea")))
+
+    both = [("explore", cut_short(9, depth, Cause.LIMIT)), ("bmc", bmc)]
+    monkeypatch.setattr(module, "_engines", lambda *_: both)
+    decision = decide(zap(), ["no_stale_use", "freed", "stuck"], Limits())
+    assert decision.answer.verdicts["no_stale_use"] == HoldsUpTo(depth)
+    assert isinstance(decision.answer.verdicts["freed"], Unknown)
+    assert isinstance(decision.answer.verdicts["stuck"], Unknown)
+    assert heard == asked
+    assert decision.reasons["no_stale_use"].startswith("explore: cut short" if asked else "cut short")
+
+
+def test_what_was_found_before_an_interruption_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = [("explore", cut_short(9, 4, Cause.INTERRUPTED)), ("bmc", cut_short(9, 9, Cause.LIMIT))]
+    monkeypatch.setattr(module, "_engines", lambda *_: engines)
+    decision = decide(zap(), ["no_stale_use"], Limits())
+    assert decision.interrupted
+    assert decision.answer.verdicts["no_stale_use"] == HoldsUpTo(4)
