@@ -310,7 +310,11 @@ def _arith(op: Op, x: Expr, y: Expr) -> Expr:
         assert x.type == y.type, "word arithmetic is between words of one width"
         return node(op, x.type, (x, y))
     assert isinstance(x.type, Int) and isinstance(y.type, Int), "arithmetic is for Int and Word"
-    type_ = _interval(op, x.type, y.type)
+    xtype, ytype = x.type, y.type
+    if x.op is Op.CONST and y.op is Op.CONST:
+        assert isinstance(x.data, int) and isinstance(y.data, int), "an Int constant is a number"
+        xtype, ytype = Int(x.data, x.data), Int(y.data, y.data)
+    type_ = _interval(op, xtype, ytype)
     if x.op is Op.CONST and y.op is Op.CONST and type_.bounded and type_.lo == type_.hi:
         return const(type_, type_.lo)
     return node(op, type_, (x, y))

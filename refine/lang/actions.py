@@ -90,7 +90,8 @@ class Exec:
 
     def fault(self, bad: Expr, what: str, span: Span) -> None:
         cond = both(self.path, bad)
-        known = any(f.cond is cond for f in self.out.faults)  # the earlier one counts
+        parts = set(_conjuncts(cond))
+        known = any(parts.issuperset(_conjuncts(f.cond)) for f in self.out.faults)  # the earlier one counts
         if cond is not e.FALSE and not known:
             place = Place(self.step, what, span)
             self.out.faults.append(Fault(cond, self.out.places.setdefault(place, len(self.out.places))))
@@ -408,6 +409,10 @@ class Exec:
             if word == "releases" or decl.result is None:  # an op with a result may have failed to take it
                 self.held[f"{name}.{hold.name}"] = word == "acquires"
             self.out.effects.append((word, name, index, node.span))
+
+
+def _conjuncts(x: Expr) -> tuple[Expr, ...]:
+    return x.args if x.op is Op.AND else (x,)
 
 
 def holds_any(guard: str, held: dict[str, bool]) -> bool | None:
