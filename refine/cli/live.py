@@ -1,4 +1,4 @@
-"""One line that tells what is going on: on a terminal only, elsewhere not even its library is loaded."""
+"""A line or two that tell what is going on: on a terminal only, elsewhere not even the library is loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVERY = 0.1  # seconds
 
 
 class Live:
-    """The line. Whatever else is printed must `clear` it first."""
+    """The lines. Whatever else is printed must `clear` them first."""
 
     def __init__(self) -> None:
         """Show nothing yet."""
@@ -21,8 +21,8 @@ class Live:
         self._wanted = sys.stderr.isatty()
         self._last = 0.0
 
-    def show(self, line: str) -> None:
-        """Replace the line."""
+    def show(self, lines: str) -> None:
+        """Replace the lines."""
         now = time.monotonic()
         if not self._wanted or now - self._last < _EVERY:
             return
@@ -35,10 +35,10 @@ class Live:
 
             self._live = RichLive(console=Console(stderr=True), auto_refresh=False, transient=True)
             self._live.start()
-        self._live.update(Text(line, overflow="ellipsis", no_wrap=True), refresh=True)
+        self._live.update(Text(lines, overflow="ellipsis", no_wrap=True), refresh=True)
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Take the lines away."""
         if self._live is not None:
             self._live.stop()
             self._live = None

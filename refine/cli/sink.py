@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from refine.report.data import sizes as sizes_data
 from refine.report.result import FileResult, SizeResult, summed
 from refine.text.diag import Diagnostic, escape, render, to_json
 
+_FRESH = 2.0  # seconds until a process that is silent is not shown any more
 _SINGULAR = {"mutants": "mutant", "variants": "variant", "reasons": "because"}
 
 
@@ -64,6 +66,7 @@ class TextSink:
         """Show how each `reach` is reached, too, if `runs` is set."""
         self._runs = runs
         self._live = Live()
+        self._ticks: dict[str, tuple[float, str]] = {}
 
     def start(self, words: Sequence[str], version: str) -> None:
         del words, version
@@ -96,7 +99,10 @@ class TextSink:
         self._out(text.claims(result) + text.traces(result, self._runs) + "\n")
 
     def tick(self, path: str, sizes: Sizes, event: Tick) -> None:
-        self._live.show(text.tick(path, sizes, event))
+        now = time.monotonic()
+        self._ticks[f"{path} {sizes}"] = now, text.tick(path, sizes, event)
+        self._ticks = {key: (at, line) for key, (at, line) in self._ticks.items() if now - at < _FRESH}
+        self._live.show("\n".join(line for _, line in self._ticks.values()))
 
     def summary(self, total: text.Totals, seconds: float, interrupted: bool, status: int) -> None:
         del status

@@ -91,7 +91,7 @@ class Interrupts:
             return
         self.seen = True
         if self._again:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_DFL)  # the next one is not even delivered to Python
         if self._armed:
             raise KeyboardInterrupt
 
@@ -99,11 +99,14 @@ class Interrupts:
         """Do a job; an interruption ends it with what was found so far."""
         self._armed = True
         try:
-            return perform(job, progress)
+            done = perform(job, progress)
         except KeyboardInterrupt:
             return Done(trouble="interrupted", status=UNKNOWN)
         finally:
             self._armed = False
+        # A solver catches the signal itself, and only says so.
+        self.seen |= done.result is not None and done.result.interrupted
+        return done
 
 
 def perform(job: Job, progress: Progress) -> Done:

@@ -30,6 +30,8 @@ from refine.core.types import (
 from refine.text.diag import escape
 
 _WIDTH = 100
+_NAMES = 40  # a name that is longer does not widen the column
+_FAIR = {"": "", "weak": "fair ", "strong": "strong fair "}
 
 
 def show_system(system: System) -> str:
@@ -43,7 +45,22 @@ def show_system(system: System) -> str:
     blocks += [_rule(system, rule) for rule in system.rules]
     blocks.append([f"assume {a.name}: {show_expr(a.cond)}" for a in system.assumes])
     blocks.append([line for p in system.properties for line in show_property(system, p)])
-    return "\n\n".join("\n".join(escape(line) for line in block) for block in blocks if block) + "\n"
+    return "\n\n".join("\n".join(map(_fold, block)) for block in blocks if block) + "\n"
+
+
+def _fold(line: str) -> str:
+    """A line, continued below itself where it is too long."""
+    line = escape(line)
+    blanks = len(line) - len(line.lstrip(" "))
+    if len(line) <= _WIDTH:
+        return line
+    folded, now = [], line[:blanks]
+    for word in line[blanks:].split(" "):
+        if len(now) + 1 + len(word) > _WIDTH and now.strip():
+            folded.append(now.rstrip(" "))
+            now = " " * (blanks + 4)
+        now += word if not now.strip() else f" {word}"
+    return "\n".join([*folded, now])
 
 
 def show_family(system: System, family: Family) -> str:
@@ -55,8 +72,7 @@ def show_family(system: System, family: Family) -> str:
     shown = ", ".join(member + marks.get(n, "") for n, member in enumerate(locations.members))
     index = [family.index] if family.index else []
     over = f"[{show_binders(index, plain_names(b.name for b in index))}]" if index else ""
-    fair = f"{family.fair} " if family.fair else ""
-    return f"{fair}thread {family.name}{over} at {shown}"
+    return f"{_FAIR[family.fair]}thread {family.name}{over} at {shown}"
 
 
 def show_property(system: System, p: Property) -> list[str]:
@@ -106,7 +122,7 @@ def _state(system: System) -> list[str]:
         rows.append((v.kind, v.name, "" if v.name in pcs else str(v.type), value))
     if not rows:
         return []
-    kinds, names, types = (max(len(row[k]) for row in rows) for k in range(3))
+    kinds, names, types = (min(_NAMES, max(len(row[k]) for row in rows)) for k in range(3))
     shown = [f"  {k:<{kinds}}  {n:<{names}}  {t:<{types}}  = {value}" for k, n, t, value in rows]
     return ["state", *shown]
 
@@ -140,8 +156,7 @@ def _rule(system: System, rule: Rule) -> list[str]:
         params = params[1:]
     over = f"[{show_binders(params, names)}]" if params else ""
     guard, updates, edge = _edge(system, rule, family)
-    fair = {"weak": "fair "}.get(rule.fair, f"{rule.fair} fair " if rule.fair else "")
-    return [f"{fair}rule {name}{over}{edge}", *_body(system, rule, guard, updates)]
+    return [f"{_FAIR[rule.fair]}rule {name}{over}{edge}", *_body(system, rule, guard, updates)]
 
 
 def _edge(

@@ -29,7 +29,9 @@ def render(trace: Trace, reproduce: Sequence[str] = (), cells: int = WIDTH, *, s
     story = tell(trace)
     lines = [*(_supposed(story, cells) if supposed else _title(story, cells)), ""]
     initial = [*story.at_start, *story.initial] if supposed else story.initial
-    if initial:
+    if not initial:
+        lines += ["initially: everything is false, zero, none, empty or the first of its enum", ""]
+    else:
         lines += [
             *wrap(f"{'suppose' if supposed else 'initially'}: {', '.join(initial)}", cells, "", "  "),
             "",
@@ -56,7 +58,7 @@ def _title(story: Story, cells: int) -> list[str]:
     p, system = story.property, story.trace.system
     fate = "reached" if p.kind is Kind.REACH else "violated"
     when = f"in {steps(len(story.moves))}" if story.moves else "in the initial state"
-    sizes = ", ".join(f"{name} = {n}" for name, n in system.sizes)
+    sizes = ", ".join(f"{name} {n}" for name, n in system.sizes)
     lines = wrap(f"{label(p)} is {fate} {when}" + (f" ({sizes})" if sizes else ""), cells)
     if p.doc:
         lines += wrap(f'"{p.doc}"', cells, "  ")
@@ -64,7 +66,7 @@ def _title(story: Story, cells: int) -> list[str]:
 
 
 def _supposed(story: Story, cells: int) -> list[str]:
-    sizes = ", ".join(f"{name} = {n}" for name, n in story.trace.system.sizes)
+    sizes = ", ".join(f"{name} {n}" for name, n in story.trace.system.sizes)
     what = f"{label(story.property)}: where induction fails" + (f" ({sizes})" if sizes else "")
     more = "the first state need not be reachable; if it is not, a lemma that excludes it is missing"
     return [*wrap(what, cells), *wrap(more, cells, "  ")]

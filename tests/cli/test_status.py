@@ -11,6 +11,8 @@ from refine.cli import main
 from refine.cli.status import worst
 from refine.core.trace import Trace
 from refine.engine import replay, runs
+from refine.engine.decide import Decision
+from refine.engine.verdict import Answer, Cause, Unknown
 from tests.cli.specs import broken, good, ill, large
 
 Capture = pytest.CaptureFixture[str]
@@ -168,6 +170,17 @@ def test_3_memory(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("refine.cli.work.decide", fail)
     assert main(["check", str(good(tmp_path))]) == 3
     assert "unknown: out of memory" in capsys.readouterr().out
+
+
+def test_3_a_solver_that_was_interrupted_itself(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Answer({"unmapped": Unknown("interrupted", Cause.INTERRUPTED)})
+    monkeypatch.setattr("refine.cli.work.decide", lambda *_: Decision(answer, {}, {}, interrupted=True))
+    assert main(["prove", str(good(tmp_path)), "--jobs", "1"]) == 3
+    said = capsys.readouterr().out
+    assert "VCPUS 2 ............................... unknown: not begun" in said
+    assert said.endswith("interrupted\n")
 
 
 @pytest.mark.parametrize(

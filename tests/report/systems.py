@@ -148,7 +148,7 @@ def zap(vcpus: int = 2, names: Names = Names()) -> System:
         names.protocol, (("VCPUS", vcpus),), variables, init, rules, properties,
         (Place(f"{names.guest}.fix", "releases mmu_lock without holding it", span(22)),),
         (Family(names.zapper, None, str(zap_pc.data), frozenset({4}), frozenset()),
-         Family(names.guest, v, str(guest_pc.data), frozenset(), frozenset({0}), "fair")),
+         Family(names.guest, v, str(guest_pc.data), frozenset(), frozenset({0}), "weak")),
         (Assume("one_page", e.or_(e.eq(page_v, e.const(page, 0)), at(zap_pc, "end"))),),
         "zap one SPTE, flush, free the page", "zap.spte",
     )  # fmt: skip
