@@ -1,11 +1,10 @@
 """k-induction: claims and lemmas that together survive one more step, from any state, hold for ever.
 
-All that is asked for, and the lemmas that may help, are proved together. Each property has hypotheses of
-its own: itself, the lemmas that it uses (and those that they use); a lemma also what its users may use;
-what has no `using` because nobody wrote it (free claims and `reach`) all lemmas. Which these are follows
-from the system alone, so the verdict on a claim does not depend on what else is asked. What fails is
-dropped, until the rest stands by itself; what was proved with smaller k, or in the same mutual induction,
-is all that a verdict rests on, and it names what it rests on.
+All claims and lemmas of the system are proved together, whatever is asked, so that a verdict does not
+depend on the rest of the question. What fails is dropped, until the rest stands by itself: what was proved
+with smaller k, or in the same mutual induction, is all that a verdict rests on. It names what it rests on,
+after everything was left out that it can do without, and of several ways the one with the lemmas that the
+property itself is `using`.
 
 Why that is sound: suppose that some of the properties that stand are broken by some run. Take a shortest
 run that breaks one of them, with m transitions. The base case says that m >= k. So its last k+1 states are
@@ -20,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from refine.core.system import Kind, Property, System
+from refine.core.system import Kind, System
 from refine.core.trace import Trace
 from refine.engine.bmc import CAUSES, Bounded, decline
 from refine.engine.replay import Inconsistent
@@ -56,8 +55,8 @@ def induct(
 ) -> Answer:
     """The verdicts on the properties called `names`, by k-induction for k = 1 to `max_k`.
 
-    `lemmas` replaces what each property may use by these, and itself. With `simple_path`, only runs without a
-    repeated state are looked at, so that every property of a finite system is k-inductive for some k.
+    Where `lemmas` are given, properties may rest on these and on nothing else. With `simple_path`, only runs
+    without a repeated state are looked at, so that every property of a finite system is k-inductive for some k.
     """
     asked = list(dict.fromkeys(names))
     proof = Induction(system, asked, limits, progress, lemmas, simple_path=simple_path)
@@ -69,33 +68,16 @@ def induct(
     return Answer({name: proof.verdict(name) for name in asked}, depth=proof.k)
 
 
-def hypotheses(system: System, prop: Property) -> tuple[str, ...]:
-    """What `prop` may rest on beside itself, in the order of the system."""
+def used_by(system: System, name: str) -> frozenset[str]:
+    """What the property is `using`, and what that is using."""
     found: set[str] = set()
-    if prop.role in {"claim", "lemma"}:
-        found |= _closure(system, prop.name)
-        if prop.role == "lemma":
-            for user in system.properties:
-                used = _closure(system, user.name)
-                if prop.name in used:
-                    found |= used
-    else:
-        for lemma in system.properties:
-            if lemma.role == "lemma":
-                found |= _closure(system, lemma.name)
-    return tuple(p.name for p in system.properties if p.name in found and p.name != prop.name)
-
-
-def _closure(system: System, name: str) -> set[str]:
-    """The property itself and all that it uses, directly or not."""
-    found: set[str] = set()
-    todo = [name]
+    todo = list(system.property(name).using)
     while todo:
         here = todo.pop()
         if here not in found:
             found.add(here)
             todo.extend(system.property(here).using)
-    return found
+    return frozenset(found - {name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +106,12 @@ class Induction:
         self._asked = asked
         self._progress = progress
         self._simple_path = simple_path
-        self._uses: dict[str, tuple[str, ...]] = {}
-        todo = list(asked)
-        while todo:
-            name = todo.pop()
-            if name not in self._uses:
-                prop = system.property(name)
-                given = None if lemmas is None else tuple(lem for lem in lemmas if lem != name)
-                self._uses[name] = hypotheses(system, prop) if given is None else given
-                todo.extend(self._uses[name])
+        allowed = (
+            [p.name for p in system.properties if p.kind is not Kind.REACH] if lemmas is None else lemmas
+        )
+        self._allowed = frozenset(allowed)
         # In the order of the system, whatever the order of the question: equal questions, equal answers.
-        pool = [p for p in system.properties if p.name in self._uses]
+        pool = [p for p in system.properties if p.name in self._allowed or p.name in asked]
         self._given_up: dict[str, Verdict] = {}
         self._stands: dict[str, Stands] = {}
         self._ctis: dict[str, Trace] = {}
@@ -246,7 +223,8 @@ class Induction:
         todo = list(standing)
         while todo:
             name = todo.pop(0)
-            outcome = self._step_case(name, self._allowed(name, {**before, **standing}))
+            given = self._hypotheses(name, {**before, **standing})
+            outcome = self._step_case(name, given)
             if outcome.status is Status.UNKNOWN:
                 return outcome.reason
             if outcome.status is Status.SAT:
@@ -257,31 +235,36 @@ class Induction:
                     del needs[other]
                 todo.extend(n for n in shaken if n not in todo)
                 continue
-            needs[name] = self._used(name, {**before, **standing}, outcome)
+            needs[name] = _core(given, outcome)
         for name in standing:
-            self._stands[name] = Stands(k, self._least(name, {**before, **standing}, needs[name]))
+            needed = self._least(name, self._hypotheses(name, {**before, **standing}), needs[name])
+            self._stands[name] = Stands(k, needed)
             self._base.pending.pop(name, None)
         return None
 
-    def _allowed(self, name: str, known: Mapping[str, Term]) -> dict[str, Term]:
-        """The hypotheses of `name` among what is known."""
-        return {n: known[n] for n in (name, *self._uses[name]) if n in known}
+    def _hypotheses(self, name: str, known: Mapping[str, Term]) -> dict[str, Term]:
+        """What `name` may rest on, of what is known."""
+        return {n: term for n, term in known.items() if n == name or n in self._allowed}
 
     def _step_case(self, name: str, given: Mapping[str, Term]) -> Outcome:
         """Whether the last state may break `name`, where those before satisfy what is given."""
         return self._solver.check([*given.values(), self._bad[name][-1]])
 
-    def _used(self, name: str, known: Mapping[str, Term], outcome: Outcome) -> tuple[str, ...]:
-        """Which hypotheses beside itself the solver has used."""
-        given = self._allowed(name, known)
-        return tuple(n for n, term in given.items() if n != name and term in outcome.core)
+    def _least(self, name: str, given: Mapping[str, Term], core: tuple[str, ...]) -> tuple[str, ...]:
+        """What `name` cannot do without beside itself: what it is using, or else what the solver has used.
 
-    def _least(self, name: str, known: Mapping[str, Term], used: Sequence[str]) -> tuple[str, ...]:
-        """Of what the solver has used, what it cannot do without: one after the other is left out."""
-        kept = list(used)
-        for candidate in used:
-            given = {n: known[n] for n in (name, *kept) if n != candidate and n in known}
-            if self._step_case(name, given).status is Status.UNSAT:
+        One after the other is left out of that, as long as the rest is enough.
+        """
+        named = used_by(self._system, name) | {name}
+        if not named.issuperset(core):
+            trusted = {n: term for n, term in given.items() if n in named}
+            outcome = self._step_case(name, trusted)
+            if outcome.status is Status.UNSAT:
+                core = _core(trusted, outcome)
+        kept = [n for n in core if n != name]
+        for candidate in tuple(kept):
+            rest = {n: given[n] for n in (name, *kept) if n != candidate}
+            if self._step_case(name, rest).status is Status.UNSAT:
                 kept.remove(candidate)
         return tuple(kept)
 
@@ -298,3 +281,8 @@ class Induction:
                 raise Inconsistent(f"a counterexample to induction of `{name}` fails at `{rule.name}`")
             here = event.state
         return trace
+
+
+def _core(given: Mapping[str, Term], outcome: Outcome) -> tuple[str, ...]:
+    """The names of the hypotheses that the solver has used."""
+    return tuple(n for n, term in given.items() if term in outcome.core)

@@ -283,7 +283,7 @@ def test_tlb_shootdown_breaks_after_thirteen_steps() -> None:
 STEPS = 7
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(systems())
 def test_depth_is_that_of_breadth_first_search(system: System) -> None:
     facts = search(system, 500)
