@@ -68,7 +68,8 @@ def write(
         if ex.local and variable.storage not in ("local", "ghost"):
             ex.cx.fail("E0403", f"'{variable.name}' is not the thread's own: assign it in a step", span)
         ex.touch(variable, span)
-        ex.check(alive(ex.typer(), variable, indices, span))
+        held = tuple(e.param(ex.hidden(i), i.type) for i in indices)  # they are closed already
+        ex.check(alive(ex.typer(), variable, held, span))
         if variable.edges is not None:
             edge(ex, variable, accessors, old, new, span)
         if variable.boxed:
@@ -117,7 +118,8 @@ def resolve(
         else:
             if not found.dims:
                 ex.cx.fail("E0302", f"'{found.name}' is one instance, not an array", node.span)
-            found = indexed_instance(found, ex.value(accessor, scope, found.dims[0], ghost_ok=False))
+            index = ex.value(accessor, scope, found.dims[0], ghost_ok=False)
+            found = indexed_instance(found, e.param(ex.hidden(index), index.type))  # it is closed already
     match found:
         case Variable(storage="binder"):
             ex.cx.fail("E0203", f"'{node.name.name}' is set by its 'for each' alone", node.span)
@@ -168,7 +170,7 @@ def get(ex: Exec, slot: str, accessors: list[Accessor], variable: Variable | Non
 def havoc(ex: Exec, target: ast.Lvalue, where: ast.Expr | None, scope: Scope, span: Span) -> None:
     slot, variable, accessors, type_, indices = resolve(ex, target, scope)
     old = get(ex, slot, accessors, variable)
-    choice = Binder(ex.cx.fresh(target.name.name), type_)
+    choice = Binder(ex.cx.fresh(f"new_{target.name.name}"), type_)
     ex.out.choices.append(choice)
     new = e.param(choice.name, type_)
     write(ex, slot, variable, accessors, indices, old, new, span)
@@ -245,7 +247,8 @@ def assign_all(
     new = read_all(ex, value, scope, type_, bound, cond, before, variable.storage == "ghost")
     old = _get(ex.env[slot], accessors)
     ex.touch(variable, target.span)
-    each_fault(ex, alive(ex.typer(), variable, indices, target.span), bound, cond)
+    held = tuple(e.param(ex.hidden(i), i.type) for i in indices)  # they are closed already
+    each_fault(ex, alive(ex.typer(), variable, held, target.span), bound, cond)
     if variable.edges is not None:
         edges_all(ex, variable, old, new, bound, cond, target.span)
     ex.env[slot] = _put_all(ex.env[slot], accessors, e.ite(cond, new, old), {b.name: b for b in bound})

@@ -352,6 +352,11 @@ class Tree:
     ) -> Point | None:
         typer = Typer(self.cx)
         function, args = callee(typer, node, scope)
+        for variable, span in typer.reads:
+            if variable.storage not in ("local", "binder"):
+                self.cx.fail(
+                    "E0403", f"'{variable.name}' is not the thread's own: it can be read only in a step", span
+                )
         decl = function.decl
         if not isinstance(decl, ast.Proc):
             self.cx.fail(
