@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools.blocks import Block, blocks, entries, holds, lowered
+from tests.tools.session import masked, patched, play
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -48,3 +49,32 @@ def test_every_set_of_rules_belongs_to_an_example() -> None:
     kinds = [block.kind for block in blocks(page("docs/language.md")) if block.kind in ("spte", "rules")]
     assert ("rules", "rules") not in itertools.pairwise(kinds)
     assert kinds[0] == "spte"
+
+
+# --- the tutorial ------------------------------------------------------------------------------------------------
+
+
+def test_the_tutorial_prints_what_it_says(tmp_path: Path) -> None:
+    commands = 0
+    for done in play(page("docs/tutorial.md"), tmp_path):
+        commands += 1
+        assert masked(done.real) == masked(done.written), (
+            f"docs/tutorial.md:{done.line}: {done.command}; if what it prints is right, run "
+            "'python -m tests.tools.refresh docs/tutorial.md'"
+        )
+    assert commands > 5
+
+
+def test_the_tutorial_ends_with_a_proof() -> None:
+    last = [block.body for block in blocks(page("docs/tutorial.md")) if "$ spte prove" in block.body][-1]
+    assert last.startswith("$ spte prove zap.spte\n")
+    assert "violated" not in last
+    assert "unknown" not in last
+    assert last.rstrip().endswith("all as declared")
+
+
+def test_a_change_must_fit_exactly_once() -> None:
+    assert patched("a\nb\nc\n", "--- x\n+++ x\n@@\n a\n-b\n+d\n+e\n") == "a\nd\ne\nc\n"
+    for text in ("a\nc\n", "a\nb\na\nb\n"):
+        with pytest.raises(AssertionError, match="not once"):
+            patched(text, "@@\n a\n-b\n")

@@ -14,6 +14,7 @@ from refine.text.diag import Diagnostic, Reporter
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADER = re.compile(r"(?:protocol|library) (\w+)")
+_FOLD = 4  # a line of a rule is indented by less, what is folded from it by more
 ELLIPSIS = "…"
 
 
@@ -37,15 +38,24 @@ def blocks(page: str) -> Iterator[Block]:
         yield Block(tuple(match["info"].split()), match["body"], line)
 
 
-def entries(shown: str) -> list[tuple[str, ...]]:
+def raw_entries(shown: str) -> list[str]:
     """The parts of a printed system: a line at the margin, and the indented lines below it."""
-    found: list[list[str]] = []
-    for line in filter(str.strip, shown.split("\n")):
+    found: list[str] = []
+    for line in filter(str.strip, shown.splitlines()):
         if line.startswith(" "):
-            found[-1].append(" ".join(line.split()))
+            found[-1] += f"\n{line}"
         else:
-            found.append([" ".join(line.split())])
-    return [tuple(entry) for entry in found]
+            found.append(line)
+    return found
+
+
+def entries(shown: str) -> list[tuple[str, ...]]:
+    """The same parts by their lines, whatever the blanks and wherever a long line is folded."""
+    folded = re.compile(rf"\n {{{_FOLD},}}")
+    return [
+        tuple(" ".join(line.split()) for line in folded.sub(" ", entry).split("\n"))
+        for entry in raw_entries(shown)
+    ]
 
 
 def lowered(text: str, folder: Path) -> tuple[str, tuple[Diagnostic, ...]]:
