@@ -73,8 +73,12 @@ def row(name: str, size: tuple[int, int, int], result: Result, note: str = "") -
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--large", action="store_true", help="also 3,3,4 without symmetry (21,720,167 states, 5 GB)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--large", action="store_true", help="also 3,3,4 without symmetry (21,720,167 states, 5 GB)"
+    )
     parser.add_argument("--peers", type=Path, default=ROOT.parent / "shared" / "peers", help="the prototypes")
     options = parser.parse_args()
     there = (options.peers / "explicit.py").is_file()

@@ -246,7 +246,7 @@ class _Verdicts:
             return Vacuous("no reachable state satisfies it")
         if search.complete and p.kind is Kind.SATISFIABLE:
             program = search.program
-            if program.reached.get(p.name) in search.found and program.met[p.name] not in search.found:
+            if program.reached.get(k) in search.found and program.met[k] not in search.found:
                 assert p.of is not None, "a SATISFIABLE property names its rule"
                 return Vacuous(f"the assumptions of `{p.of[0]}` are never met")
         return self._not_refuted(p)

@@ -58,7 +58,8 @@ def _steps(trace: Trace) -> Iterator[str]:
         if after is None:
             yield f"step {number}: `{event.rule}` cannot be taken with these choices"
         elif after != event.state:
-            yield f"step {number}: `{event.rule}` leads to a state that differs in {_difference(system, after, event.state)}"
+            wrong = _difference(system, after, event.state)
+            yield f"step {number}: `{event.rule}` leads to a state that differs in {wrong}"
         here = event.state
 
 

@@ -72,9 +72,10 @@ class Runs:
         before = as_valuation(self.system, state)
         for transition in successors(self.system, state):
             rule, _, _, after = transition
-            if after.fault is None and (asked.of is None or rule.step in asked.of):
-                if not evaluate(asked.cond, as_valuation(self.system, after), before):
-                    return _named(transition)
+            if after.fault is not None or (asked.of is not None and rule.step not in asked.of):
+                continue
+            if not evaluate(asked.cond, as_valuation(self.system, after), before):
+                return _named(transition)
         raise Inconsistent(f"the search finds `{asked.name}` broken by a step that does not break it")
 
     # --- what went wrong --------------------------------------------------------------------------------------

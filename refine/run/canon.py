@@ -16,37 +16,22 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, assert_never
+from typing import Any, TypeAlias
 from zlib import crc32
 
 from refine.core.symmetry import mentions
 from refine.core.system import System
-from refine.core.types import (
-    Array,
-    Bool,
-    Enum,
-    Index,
-    Int,
-    Option,
-    Set,
-    Struct,
-    Thread,
-    Type,
-    Word,
-    domain_values,
-)
-from refine.run.compile import Thread as ThreadPlace
+from refine.core.types import Array, Index, Struct, Type, domain_values
 from refine.run.compile import threads_of
-from refine.run.layout import Field, is_scalar, layout, size_of, width
+from refine.run.layout import Field, layout, width
+from refine.run.rename import Element, Elements, Leaf, Line, arrangements, inverse, moved, renamed, swap
+from refine.run.rules import Thread as ThreadPlace
 
 CHUNK = 12  # bits of a chunk, where its parts are not wider
 HASH, LANE = 20, 32  # bits of one hash, and of the sum of at most 4096 of them
 MOST_TABLES = 4096
 
-Line: TypeAlias = tuple[int, ...]  # the elements of a type in their new order
-Order: TypeAlias = tuple[int, ...]  # by element, its new number
 Trail: TypeAlias = tuple[tuple[int, Line], ...]
-Element: TypeAlias = tuple[int, int]  # the number of its type, and its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +43,6 @@ class _Part:
     type: Type
     offset: int
     width: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """A scalar of a state: where it stands, and its code or the element that it is."""
-
-    key: tuple[int, ...]
-    path: tuple[Element, ...]
-    code: int
-    element: Element | None
 
 
 class _Table(dict[int, int]):
@@ -91,6 +66,7 @@ class Canon:
         packed = layout(system)
         self.types = tuple(types)
         self.threads = threads_of(system, packed)
+        self._elements = Elements(self.types)
         self._families = [f.index.type if f.index is not None else None for f in system.families]
         self._bits = packed.bits
         self._every = (1 << len(types)) - 1
@@ -99,7 +75,7 @@ class Canon:
         self._renamers = [self._renamer(k) for k in range(len(types))]
         self._tables: list[dict[Line, tuple[_Table, ...]]] = [{} for _ in types]
         self._swaps = {
-            (t.size, a, b): _swap(t.size, a, b) for t in types for b in range(t.size) for a in range(t.size)
+            (t.size, a, b): swap(t.size, a, b) for t in types for b in range(t.size) for a in range(t.size)
         }
         self._known_patterns: dict[tuple[int, ...], list[Line]] = {}
         self._firsts = [
@@ -194,7 +170,7 @@ class Canon:
         if found is None:
             numbers = iter(range(sum(sizes)))
             groups = [[next(numbers) for _ in range(size)] for size in sizes]
-            found = self._known_patterns[sizes] = [tuple(line) for line in _arrangements(groups)]
+            found = self._known_patterns[sizes] = [tuple(line) for line in arrangements(groups)]
         return found
 
     def _rename(self, k: int, line: Line, x: int) -> int:
@@ -210,7 +186,7 @@ class Canon:
 
     def _renaming(self, k: int, line: Line) -> tuple[_Table, ...]:
         """Make the tables for one renaming."""
-        order = _inverse(line)
+        order = inverse(line)
         if len(self._tables[k]) >= MOST_TABLES:
             self._tables[k].clear()
         index = self.types[k]
@@ -224,8 +200,8 @@ class Canon:
                     held = bits >> part.offset - start & (1 << part.width) - 1
                     at = part.offset
                     for dom, position, step in part.path:
-                        at += (_moved(dom, position, index, order) - position) * step
-                    total += _renamed(part.type, held, index, order) << at
+                        at += (moved(dom, position, index, order) - position) * step
+                    total += renamed(part.type, held, index, order) << at
                 return total
 
             return _Table(fill)
@@ -277,14 +253,14 @@ class Canon:
                 key: tuple[int, ...] = part.key
                 path: tuple[Element, ...] = ()
                 for dom, position, _ in part.path:
-                    key, path = self._step(key, path, dom, position)
-                for leaf in self._leaves(part.type, held, key, path):
+                    key, path = self._elements.step(key, path, dom, position)
+                for leaf in self._elements.leaves(part.type, held, key, path):
                     total += self._marks(leaf, fixed)
             return total
 
         return _Table(fill)
 
-    def _marks(self, leaf: _Leaf, fixed: int) -> int:
+    def _marks(self, leaf: Leaf, fixed: int) -> int:
         """Return what one scalar adds to the signatures of the elements that it relates."""
         if leaf.element is None and leaf.code == 0:
             return 0
@@ -336,106 +312,6 @@ class Canon:
                 chunks.append([part])
         return [tuple(chunk) for chunk in chunks]
 
-    def _step(
-        self, key: tuple[int, ...], path: tuple[Element, ...], dom: Type, position: int
-    ) -> tuple[tuple[int, ...], tuple[Element, ...]]:
-        """Extend key or path by a position in an array or set over `dom`."""
-        family, element = self._element(dom, position)
-        return ((*key, position), path) if element is None else ((*key, -1 - family), (*path, element))
-
-    def _element(self, type_: Type, value: int) -> tuple[int, Element | None]:
-        """Return the symmetric element that a value is, if any, and its thread family."""
-        family = 0
-        if isinstance(type_, Thread):
-            family, value = type_.locate(value)
-            index = type_.parts[family].index
-        else:
-            index = type_ if isinstance(type_, Index) else None
-        if index is None or index not in self.types:
-            return family, None
-        return family, (self.types.index(index), value)
-
-    def _leaves(
-        self, type_: Type, bits: int, key: tuple[int, ...], path: tuple[Element, ...]
-    ) -> Iterator[_Leaf]:
-        """Yield the scalars of a value, with where they stand."""
-        match type_:
-            case Bool() | Int() | Word() | Enum():
-                yield _Leaf(key, path, bits, None)
-            case Index() | Thread():
-                family, element = self._element(type_, bits)
-                yield _Leaf(key, path, bits if element is None else -1 - family, element)
-            case Option(item):
-                if bits and is_scalar(item):
-                    yield from self._leaves(item, bits - 1, (*key, -1), path)
-                elif bits:
-                    yield _Leaf((*key, -1), path, 1, None)
-                    yield from self._leaves(item, bits >> 1, (*key, -2), path)
-                if bits and is_scalar(item) and self._element(item, bits - 1)[1] is None:
-                    yield _Leaf((*key, -2), path, 1, None)
-            case Set(item):
-                for k in range(size_of(item)):
-                    if bits >> k & 1:
-                        yield _Leaf(*self._step(key, path, item, k), 1, None)
-            case Array(dom, item):
-                step = width(item)
-                for k in range(len(domain_values(dom))):
-                    held = bits >> k * step & (1 << step) - 1
-                    yield from self._leaves(item, held, *self._step(key, path, dom, k))
-            case Struct(_, fields):
-                for k, (_, t) in enumerate(fields):
-                    yield from self._leaves(t, bits & (1 << width(t)) - 1, (*key, k), path)
-                    bits >>= width(t)
-            case _:
-                assert_never(type_)
-
-
-# --- renaming codes ---------------------------------------------------------------------------------------------
-
-
-def _moved(dom: Type, position: int, index: Index, order: Order) -> int:
-    """Return where the entry at a position of an array or set over `dom` goes."""
-    if dom == index:
-        return order[position]
-    return _renamed(dom, position, index, order) if isinstance(dom, Thread) else position
-
-
-def _renamed(type_: Type, bits: int, index: Index, order: Order) -> int:
-    """Return the code of a value whose elements of `index` have got new numbers."""
-    if not mentions(type_, index):
-        return bits
-    match type_:
-        case Bool() | Int() | Word() | Enum():
-            return bits
-        case Index():
-            return order[bits]
-        case Thread(parts):
-            part, member = type_.locate(bits)
-            return type_.offset(part) + order[member] if parts[part].index == index else bits
-        case Option(item):
-            if bits == 0:
-                return 0
-            if is_scalar(item):
-                return _renamed(item, bits - 1, index, order) + 1
-            return _renamed(item, bits >> 1, index, order) << 1 | 1
-        case Set(item):
-            return sum(1 << _moved(item, k, index, order) for k in range(size_of(item)) if bits >> k & 1)
-        case Array(dom, item):
-            step = width(item)
-            total = 0
-            for k in range(len(domain_values(dom))):
-                entry = _renamed(item, bits >> k * step & (1 << step) - 1, index, order)
-                total |= entry << _moved(dom, k, index, order) * step
-            return total
-        case Struct(_, fields):
-            total = at = 0
-            for _, t in fields:
-                total |= _renamed(t, bits >> at & (1 << width(t)) - 1, index, order) << at
-                at += width(t)
-            return total
-        case _:
-            assert_never(type_)
-
 
 def _window(chunk: tuple[_Part, ...]) -> tuple[int, int]:
     offset = chunk[0].offset
@@ -444,29 +320,3 @@ def _window(chunk: tuple[_Part, ...]) -> tuple[int, int]:
 
 def _compiled(text: str, names: dict[str, _Table]) -> Any:
     return eval(compile(text, "<symmetry>", "eval"), dict(names))
-
-
-def _inverse(sequence: Sequence[int]) -> Order:
-    """Return the order that gives the elements their positions in a sequence."""
-    order = [0] * len(sequence)
-    for position, element in enumerate(sequence):
-        order[element] = position
-    return tuple(order)
-
-
-def _swap(n: int, a: int, b: int) -> Line:
-    order = [*range(n)]
-    order[a], order[b] = b, a
-    return tuple(order)
-
-
-def _arrangements(groups: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Yield the sequences of all members of the groups; members of one group are not told apart."""
-    if not any(groups):
-        yield []
-        return
-    for k, group in enumerate(groups):
-        if group:
-            rest = [group[1:] if j == k else g for j, g in enumerate(groups)]
-            for sequence in _arrangements(rest):
-                yield [group[0], *sequence]

@@ -1,66 +1,17 @@
-"""Terms over the bits of a packed state: what compiled rules are made of, folded as they are built.
+"""Makes terms, folding what can be folded under what is certain where they will stand.
 
-A term is a number; sets, arrays and structs are the numbers that `refine.run.layout` packs them into. All terms
-are total. They are interned in their `Builder`, which also knows what is certain where the term will stand (the
-guard has been tested): reading a field whose value is known gives a constant, and so on upward.
+After the guard has been tested, reading a field whose value is known gives a constant, and so on upward. Terms are
+interned in their `Builder`.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from refine.run.eval import Refused
+from refine.run.terms import TRUTHS, Do, Term, pieces
 
 MOST_TERMS = 2_000_000
-
-
-class Do(enum.Enum):
-    """What a term does with its arguments; `data` is given here."""
-
-    CONST = "const"  # (value,)
-    SLICE = "slice"  # (offset, width) of the state
-    NAME = "name"  # (number,) of a loop variable
-    ADD = "add"
-    SUB = "sub"
-    MUL = "mul"
-    DIV = "div"  # (what division by zero gives,)
-    MOD = "mod"  # (what division by zero gives,)
-    AND = "and"
-    OR = "or"
-    XOR = "xor"
-    SHL = "shl"  # (width,): by the width or more, 0
-    SHR = "shr"  # (width,): by the width or more, 0
-    ONES = "ones"  # number of bits set
-    EQ = "eq"
-    LT = "lt"
-    NOT = "not"
-    ALL = "all"
-    ITE = "ite"
-    CAT = "cat"  # (width, ...): pieces, the first in the lowest bits
-    PART = "part"  # x; (offset, width): some of the bits of x
-    PICK = "pick"  # x, position; (step, length, default): one entry, or the default
-    PUT = "put"  # x, position, value; (step, length): one entry replaced, or none
-
-
-TRUTHS = frozenset({Do.EQ, Do.LT, Do.NOT, Do.ALL})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Term:
-    """A node; `lo` and `hi` bound its value."""
-
-    do: Do
-    args: tuple[Term, ...]
-    data: tuple[int, ...]
-    lo: int
-    hi: int
-
-    @property
-    def const(self) -> int | None:
-        """The value of a constant, of a term whose bounds meet, or None."""
-        return self.lo if self.lo == self.hi else None
 
 
 class Builder:
@@ -107,7 +58,7 @@ class Builder:
         self._truth[x] = True
         match x.do:
             case Do.ALL:
-                return all([self.learn(a) for a in x.args])
+                return all(self.learn(a) for a in x.args)
             case Do.SLICE:
                 return self._bound(x, 1, 1)
             case Do.NOT:
@@ -190,15 +141,16 @@ class Builder:
 
     def all(self, xs: Iterable[Term]) -> Term:
         flat: dict[Term, None] = {}
-        equal: dict[Term, int] = {}
+        equal: dict[object, int] = {}  # by what is compared with a constant
         for x in self._conjuncts(xs):
+            if x.const == 0:
+                return x
             if x.const is not None:
-                if x.const == 0:
-                    return x
                 continue
             flat[x] = None
             if x.do is Do.EQ and x.args[1].const is not None:
-                if equal.setdefault(x.args[0], x.args[1].const) != x.args[1].const:
+                value = x.args[1].const
+                if equal.setdefault(_field(x.args[0]), value) != value:
                     return self.const(0)
         kept = []
         for x in flat:
@@ -206,8 +158,8 @@ class Builder:
                 y = x.args[0]
                 if y in flat:
                     return self.const(0)
-                if y.do is Do.EQ and y.args[1].const is not None and y.args[0] in equal:
-                    if equal[y.args[0]] == y.args[1].const:
+                if y.do is Do.EQ and y.args[1].const is not None and _field(y.args[0]) in equal:
+                    if equal[_field(y.args[0])] == y.args[1].const:
                         return self.const(0)
                     continue
             kept.append(x)
@@ -336,7 +288,7 @@ class Builder:
     def wrap(self, x: Term, bits: int) -> Term:
         """Return `x` modulo 2**bits."""
         top = (1 << bits) - 1
-        return x if 0 <= x.lo and x.hi <= top else self.bitwise(Do.AND, x, self.const(top))
+        return x if x.lo >= 0 and x.hi <= top else self.bitwise(Do.AND, x, self.const(top))
 
     def bitwise(self, do: Do, x: Term, y: Term) -> Term:
         """Return AND, OR or XOR of numbers, of which one at least is not negative."""
@@ -393,12 +345,10 @@ class Builder:
         """Return two adjacent pieces as one term where that is simpler."""
         if low.const is not None and high.const is not None:
             return self.const(low.const | high.const << m)
-        if low.do is high.do and low.do in (Do.SLICE, Do.PART) and low.args == high.args:
-            if low.data[0] + m == high.data[0] and low.data[1] == m:
-                offset, bits = low.data[0], m + n
-                return (
-                    self.slice(offset, bits) if low.do is Do.SLICE else self.part(low.args[0], offset, bits)
-                )
+        alike = low.do is high.do and low.do in (Do.SLICE, Do.PART) and low.args == high.args
+        if alike and low.data == (high.data[0] - m, m):
+            offset, bits = low.data[0], m + n
+            return self.slice(offset, bits) if low.do is Do.SLICE else self.part(low.args[0], offset, bits)
         return None
 
     def part(self, x: Term, offset: int, width: int, hi: int | None = None) -> Term:
@@ -463,24 +413,6 @@ class Builder:
         return self._make(Do.PUT, (x, position, value), (step, length), 0, (1 << total) - 1)
 
 
-def pieces(x: Term) -> Iterator[tuple[Term, int, int]]:
-    """Yield the pieces of a CAT with their offsets and widths."""
-    at = 0
-    for piece, bits in zip(x.args, x.data, strict=True):
-        yield piece, at, bits
-        at += bits
-
-
-def subterms(roots: Iterable[Term]) -> Iterator[Term]:
-    """Yield every term below `roots` once, in a fixed order, arguments first."""
-    seen: set[Term] = set()
-    for root in roots:
-        stack = [(root, False)]
-        while stack:
-            x, done = stack.pop()
-            if done:
-                yield x
-            elif x not in seen:
-                seen.add(x)
-                stack.append((x, True))
-                stack.extend((a, False) for a in reversed(x.args))
+def _field(x: Term) -> object:
+    """Return what is the same for all readings of one field of the state, whatever is known of it."""
+    return x.data if x.do is Do.SLICE else x

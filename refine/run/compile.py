@@ -27,40 +27,28 @@ from typing import Any
 from refine.core.expr import Expr, Op
 from refine.core.fold import variables
 from refine.core.system import Kind, Property, Rule, System
-from refine.core.types import Array, Struct, Type, Value, cardinality, domain_values
-from refine.run.code import Builder, Do, Term, pieces, subterms
+from refine.core.types import Array, cardinality, domain_values
+from refine.run.code import Builder
 from refine.run.eval import Refused, check_choices, defaults, values_of
-from refine.run.layout import Layout, code, codes, is_scalar, layout, lowest, width
-from refine.run.translate import Params, Translator, top
+from refine.run.layout import Layout, codes, is_scalar, layout, width
+from refine.run.rules import (
+    ASK,
+    COUNT,
+    FAULTY,
+    HELD,
+    MARK,
+    NEW,
+    NEW_IN_LOOP,
+    UNMOVED,
+    Instance,
+    RuleWriter,
+    Thread,
+    conjuncts,
+)
+from refine.run.terms import Term
 from refine.run.write import Writer
 
 MOST_INSTANCES = 20_000
-UNFOLD_EACH, UNFOLD_ALL = 16, 64  # choices among so many values are unfolded, so many in all
-CASES = 32  # what one instance may be split into
-CASES_EACH = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """One thread: its family and number there, where its program counter lies, and its bit in masks."""
-
-    family: int
-    member: int
-    offset: int
-    width: int
-    locations: int
-    bit: int
-    resting: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """A rule with values for its params; the thread that takes it; the location that its guard asks for."""
-
-    rule: Rule
-    env: Mapping[str, Term]
-    actor: Thread | None
-    pin: tuple[Thread, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +62,10 @@ class Program:
     init: Callable[..., int]
     expand: Callable[..., int]
     thaw: Callable[..., int] | None  # where STUCK is asked
-    # By SATISFIABLE property of a rule with assumptions: the questions whether they were met, and the guard was.
-    met: Mapping[str, int] = field(default_factory=dict)
-    reached: Mapping[str, int] = field(default_factory=dict)
+    # By the number of a SATISFIABLE property whose rule has assumptions: the questions whether these, and its guard,
+    # were met.
+    met: Mapping[int, int] = field(default_factory=dict)
+    reached: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
@@ -114,25 +103,21 @@ class _Compiler:
         self.symmetric = symmetric
         self.layout = layout(system)
         self.threads = threads_of(system, self.layout)
-        self.params = Params()
-        self.builder = Builder()
-        self.constants: list[tuple[int, ...]] = []
         self.tracks = any(p.kind is Kind.STUCK for p in asked)
         self.foreign = self.tracks and _moves_others(system)
-        self.steps = [(k, p) for k, p in enumerate(asked) if p.kind is Kind.STEP]
-        self.havocs: dict[str, list[int]] = {}
+        havocs: dict[str, list[int]] = {}
         for k, p in enumerate(asked):
             if p.kind is Kind.SATISFIABLE:
                 assert p.of is not None, "a SATISFIABLE property names its rule"
-                self.havocs.setdefault(p.of[0], []).append(k)
-        self.met = {
-            asked[k].name: len(asked) + k
-            for rule in (system.init, *system.rules)
-            if any(w.assume is not None for w in rule.wheres)
-            for k in self.havocs.get(rule.name, ())
+                havocs.setdefault(p.of[0], []).append(k)
+        assuming = {
+            r.name for r in (system.init, *system.rules) if any(w.assume is not None for w in r.wheres)
         }
-        self.reached = {name: k + len(asked) for name, k in self.met.items()}
-        self.starting = False
+        self.met = {name: [k + len(asked) for k in ks] for name, ks in havocs.items() if name in assuming}
+        self.reached = {name: [k + len(asked) for k in ks] for name, ks in self.met.items()}
+        steps = [(k, p) for k, p in enumerate(asked) if p.kind is Kind.STEP]
+        self.rules = RuleWriter(system, self.layout, steps, havocs, self.reached, self.met)
+        self.builder = self.rules.builder
 
     # --- the whole -------------------------------------------------------------------------------------------
 
@@ -142,7 +127,7 @@ class _Compiler:
         if self.tracks:
             lines += _thawer(body)
         source = "\n".join(lines) + "\n"
-        space: dict[str, Any] = {f"K{k}": values for k, values in enumerate(self.constants)}
+        space: dict[str, Any] = {f"K{k}": tuple(codes(type_)) for type_, k in self.rules.lists.items()}
         try:
             exec(compile(source, "<rules>", "exec"), space)
         except (SyntaxError, MemoryError, RecursionError):
@@ -155,16 +140,16 @@ class _Compiler:
             space["init"],
             space["expand"],
             space.get("thaw"),
-            self.met,
-            self.reached,
+            {k - len(self.asked): k for ks in self.met.values() for k in ks},
+            {k - 2 * len(self.asked): k for ks in self.reached.values() for k in ks},
         )
 
     def _init(self) -> list[str]:
         start = self.layout.encode(defaults(self.system))
-        self.starting = True
+        self.rules.starting = True
         out = Writer(self.layout.bits, 1)
-        self._instance(out, Builder(start), Instance(self.system.init, {}, None, None))
-        self.starting = False
+        self.rules.instance(out, Builder(start), Instance(self.system.init, {}, None, None))
+        self.rules.starting = False
         head = ["def init(seen, app, fail, found):", f" n = 0; s = {start}"]
         return [*head, *_rendered(out.lines, _stores("-1", symmetric=self.symmetric)), " return n"]
 
@@ -186,13 +171,13 @@ class _Compiler:
             self._thread(out, thread, [pinned.get((thread, k), []) for k in range(thread.locations)])
         for instance in loose:
             with out.scope():
-                self._instance(out, self.builder.fork(), instance)
+                self.rules.instance(out, self.builder.fork(), instance)
         return ["  " + text for text in out.digit_lines()] + out.lines
 
     def _instances(self) -> Iterator[Instance]:
         total = 0
         probe = Builder()
-        reader = self._reader(probe)
+        reader = self.rules.reader(probe)
         counters = {family.pc for family in self.system.families}
         for rule in self.system.rules:
             check_choices(rule)
@@ -201,7 +186,7 @@ class _Compiler:
                     raise Refused(
                         f"`{rule.name}` has infinitely many instances; explicit search cannot list them"
                     )
-            domains = [[self._constant(b.type, v) for v in values_of(b.type)] for b in rule.params]
+            domains = [[self.rules.constant(b.type, v) for v in values_of(b.type)] for b in rule.params]
             for values in itertools.product(*domains):
                 total += 1
                 if total > MOST_INSTANCES:
@@ -211,7 +196,7 @@ class _Compiler:
                 env = {b.name: v for b, v in zip(rule.params, values, strict=True)}
                 actor = self._actor(rule, values)
                 known = probe.fork()
-                for part in _conjuncts(rule.guard):
+                for part in conjuncts(rule.guard):
                     if variables([part]) & counters:
                         known.learn(reader.term(part, env))
                 pins = [t for t in self.threads if known.known(t.offset, t.width) is not None or t.width == 0]
@@ -225,26 +210,10 @@ class _Compiler:
         member = values[0].lo if self.system.families[rule.actor].index is not None else 0
         return next(t for t in self.threads if t.family == rule.actor and t.member == member)
 
-    def _constant(self, type_: Type, value: Value) -> Term:
-        return self.builder.const(code(type_, value) + (lowest(type_) if is_scalar(type_) else 0))
-
-    def _reader(self, b: Builder) -> Translator:
-        """Return a translator of what is asked of the state as it is."""
-        memo: dict[str, Term] = {}
-
-        def read(name: str) -> Term:
-            if name not in memo:
-                f = self.layout.field(name)
-                raw = b.slice(f.offset, f.width, top(f.type))
-                memo[name] = b.add(raw, b.const(lowest(f.type))) if is_scalar(f.type) else raw
-            return memo[name]
-
-        return Translator(b, self.params, read)
-
     # --- claims about states -----------------------------------------------------------------------------------
 
     def _state_claims(self, out: Writer) -> None:
-        reader = self._reader(self.builder)
+        reader = self.rules.reader(self.builder)
         for k, p in enumerate(self.asked):
             if p.kind not in (Kind.STATE, Kind.REACH):
                 continue
@@ -312,7 +281,7 @@ class _Compiler:
         before = len(inner.lines)
         for instance in own:
             with inner.scope():
-                moves |= self._instance(inner, b.fork(), instance)
+                moves |= self.rules.instance(inner, b.fork(), instance)
         if tracked and not moves:
             if len(inner.lines) == before:
                 inner.line(f"{HELD}{thread.bit}")
@@ -321,282 +290,11 @@ class _Compiler:
                 inner.line(f"{UNMOVED}{thread.bit}")
         for instance in others:
             with inner.scope():
-                self._instance(inner, b.fork(), instance)
+                self.rules.instance(inner, b.fork(), instance)
         return inner.lines
-
-    # --- one instance of a rule -----------------------------------------------------------------------------------
-
-    def _instance(self, out: Writer, b: Builder, instance: Instance) -> bool:
-        """Write one instance; return whether it certainly makes a transition."""
-        rule = instance.rule
-        tests = []
-        for part in _conjuncts(rule.guard):
-            term = self._reader(b).term(part, instance.env)
-            if term.const is None:
-                tests.append(term)
-            if not b.learn(term):
-                return False
-        questions = self.havocs.get(rule.name, []) if any(w.assume is None for w in rule.wheres) else []
-        out.count(tests)
-        with out.tests(tests):
-            self._note(out, rule, self.reached)
-            if questions:
-                out.line("h = 0")
-            self._choices(out, b, instance, dict(instance.env), 0, bool(questions))
-            if questions:
-                with out.block("if not h:"):
-                    for k in questions:
-                        out.line(f"{ASK}{k}")
-        return not tests and not rule.wheres and not self.system.assumes
-
-    def _choices(
-        self, out: Writer, b: Builder, instance: Instance, env: dict[str, Term], depth: int, flag: bool
-    ) -> None:
-        """Write the loops over the choices from number `depth` on, each condition as early as it can be asked."""
-        rule = instance.rule
-        names = [binder.name for binder in rule.choices]
-        havocs = any(w.assume is None for w in rule.wheres)
-        tests = []
-        for assumed in (False, True):
-            for where in rule.wheres:
-                late = max(
-                    (k + 1 for k, name in enumerate(names) if name in self.params.free(where.cond)), default=0
-                )
-                if where.assume is not None and havocs:
-                    late = len(names)  # whether a `havoc` can be satisfied is another question
-                if late != depth or (where.assume is not None) is not assumed:
-                    continue
-                if assumed and flag and depth == len(names):
-                    break
-                term = self._reader(b).term(where.cond, env)
-                if term.const is None:
-                    tests.append(term)
-                if not b.learn(term):
-                    return
-        out.count(tests)
-        with out.tests(tests):
-            if depth < len(names):
-                self._choose(out, b, instance, env, depth, flag)
-            elif flag:
-                out.line("h = 1")
-                self._assumed(out, b, instance, env)
-            else:
-                self._note(out, rule, self.met)
-                self._leaf(out, b, instance, env)
-
-    def _assumed(self, out: Writer, b: Builder, instance: Instance, env: dict[str, Term]) -> None:
-        tests = []
-        for where in instance.rule.wheres:
-            if where.assume is not None:
-                term = self._reader(b).term(where.cond, env)
-                if term.const is None:
-                    tests.append(term)
-                if not b.learn(term):
-                    return
-        out.count(tests)
-        with out.tests(tests):
-            self._note(out, instance.rule, self.met)
-            self._leaf(out, b, instance, env)
-
-    def _note(self, out: Writer, rule: Rule, numbers: Mapping[str, int]) -> None:
-        """Write down that a rule with assumptions could be taken but for them, or in spite of them."""
-        for k in self.havocs.get(rule.name, ()):
-            if self.asked[k].name in numbers:
-                out.line(f"{ASK}{numbers[self.asked[k].name]}")
-
-    def _choose(
-        self, out: Writer, b: Builder, instance: Instance, env: dict[str, Term], depth: int, flag: bool
-    ) -> None:
-        binder = instance.rule.choices[depth]
-        n = cardinality(binder.type)
-        assert n is not None, "check_choices has refused infinite choices"
-        unfolded = 1
-        for other in instance.rule.choices[: depth + 1]:
-            unfolded *= cardinality(other.type) or 1
-        if n <= UNFOLD_EACH and unfolded <= UNFOLD_ALL:
-            for value in values_of(binder.type):
-                with out.scope():
-                    extended = {**env, binder.name: self._constant(binder.type, value)}
-                    self._choices(out, b.fork(), instance, extended, depth + 1, flag)
-            return
-        if is_scalar(binder.type):
-            low = lowest(binder.type)
-            domain, variable = f"range({low}, {low + n})", b.name(depth, low, low + n - 1)
-        else:
-            self.constants.append(tuple(codes(binder.type)))
-            domain = f"K{len(self.constants) - 1}"
-            variable = b.name(depth, 0, (1 << width(binder.type)) - 1)
-        with out.block(f"for c{depth} in {domain}:"), out.loop():
-            self._choices(out, b.fork(), instance, {**env, binder.name: variable}, depth + 1, flag)
-
-    # --- faults, cases and updates ----------------------------------------------------------------------------------
-
-    def _leaf(self, out: Writer, b: Builder, instance: Instance, env: Mapping[str, Term]) -> None:
-        """Write what happens under one valuation: the first fault that holds, or else the updates."""
-        b = b.fork()
-        faults: list[tuple[Term, int]] = []
-        for fault in instance.rule.faults:
-            term = self._reader(b).term(fault.cond, env)
-            if term.const != 0:
-                faults.append((term, fault.place))
-            if not b.learn(b.not_(term)):
-                break
-        else:
-            self._faults(out, faults, lambda: self._cases(out, b, instance, env, CASES))
-            return
-        self._faults(out, faults, lambda: None)
-
-    def _faults(self, out: Writer, faults: Sequence[tuple[Term, int]], rest: Callable[[], None]) -> None:
-        if not faults:
-            rest()
-            return
-        test, place = faults[0]
-        if test.const:
-            self._fail(out, place)
-            return
-        out.count([test])
-        with out.scope():
-            with out.block(f"if {out.test([test])}:"):
-                self._fail(out, place)
-            with out.block("else:"):
-                self._faults(out, faults[1:], rest)
-
-    def _fail(self, out: Writer, place: int) -> None:
-        out.line(COUNT)
-        out.line(f"t = s + {place + 1 << self.layout.bits}")
-        out.line(FAULTY)
-
-    def _cases(
-        self, out: Writer, b: Builder, instance: Instance, env: Mapping[str, Term], cases: int
-    ) -> None:
-        """Write the updates, as several cases where that makes each of them simpler."""
-        reader = self._reader(b)
-        after = {
-            name: reader.recode(reader.term(x, env), x.type, self.layout.field(name).type)
-            for name, x in instance.rule.updates
-        }
-        changes = self._changes(b, after)
-        for leaf in _leaves(b.positions):
-            n = leaf.hi - leaf.lo + 1
-            if n > min(CASES_EACH, cases):
-                continue
-            for k in range(leaf.lo, leaf.hi + 1):
-                case = b.fork()
-                test = case.eq(leaf, case.const(k))
-                header = f"{'if' if k == leaf.lo else 'elif'} {out.test([test])}:"
-                case.learn(test)
-                with out.block("else:" if k == leaf.hi else header):
-                    self._cases(out, case, instance, env, cases // n)
-            return
-        tests = [x.args[0] for _, _, x in changes if x.do is Do.ITE]
-        if tests and cases > 1:
-            out.count(tests[:1])
-            with out.scope():
-                for header, way in ((f"if {out.test(tests[:1])}:", tests[0]), ("else:", b.not_(tests[0]))):
-                    case = b.fork()
-                    with out.block(header):
-                        if case.learn(way):
-                            self._cases(out, case, instance, env, cases // 2)
-            return
-        self._fire(out, b, instance, env, after, changes)
-
-    def _changes(self, b: Builder, after: Mapping[str, Term]) -> list[tuple[int, int, Term]]:
-        """Return the bits that change: offset, width, new code."""
-        reader = self._reader(b)
-        out: list[tuple[int, int, Term]] = []
-        for name, x in after.items():
-            f = self.layout.field(name)
-            self._piecewise(b, f.type, f.offset, reader.to_code(f.type, x), out)
-        return out
-
-    def _piecewise(self, b: Builder, type_: Type, at: int, x: Term, out: list[tuple[int, int, Term]]) -> None:
-        """Split what is assigned into the parts that differ from what is there."""
-        bits = width(type_)
-        if bits == 0 or (x.do is Do.SLICE and x.data == (at, bits)):
-            return
-        if x.do is Do.CAT or (x.do is Do.CONST and not is_scalar(type_) and bits <= 64 * 8):
-            if isinstance(type_, Array):
-                step = width(type_.item)
-                for k in range(len(domain_values(type_.dom))):
-                    self._piecewise(
-                        b, type_.item, at + k * step, b.part(x, k * step, step, top(type_.item)), out
-                    )
-                return
-            if isinstance(type_, Struct):
-                offset = 0
-                for _, t in type_.fields:
-                    self._piecewise(b, t, at + offset, b.part(x, offset, width(t), top(t)), out)
-                    offset += width(t)
-                return
-            if x.do is Do.CAT:
-                for piece, offset, n in pieces(x):
-                    if not (piece.do is Do.SLICE and piece.data == (at + offset, n)):
-                        out.append((at + offset, n, piece))
-                return
-        if x.const is None or b.known(at, bits) != x.const:
-            out.append((at, bits, x))
-
-    def _fire(
-        self,
-        out: Writer,
-        b: Builder,
-        instance: Instance,
-        env: Mapping[str, Term],
-        after: Mapping[str, Term],
-        changes: Sequence[tuple[int, int, Term]],
-    ) -> None:
-        """Write one transition: the assumptions about the new state, the claims about the step, the new state."""
-        before = self._reader(b)
-        later = Translator(b, self.params, lambda name: after.get(name) or before.read(name), before)
-        assumed = [
-            later.term(a.cond, {})
-            for a in self.system.assumes
-            if self.starting or variables([a.cond]) & after.keys()
-        ]
-        if any(x.const == 0 for x in assumed):
-            return
-        broken = []
-        for k, p in self.steps:
-            if not self.starting and (p.of is None or instance.rule.step in p.of):
-                x = b.not_(later.term(p.cond, {}))
-                if x.const != 0:
-                    broken.append((k, x))
-        tests = [x for x in assumed if x.const is None]
-        out.count([*tests, *(x for _, x in broken), *(x for _, _, x in changes)])
-        with out.tests(tests):
-            for k, x in broken:
-                with out.tests([] if x.const else [x]):
-                    out.line(f"{ASK}{k}")
-            out.line(COUNT)
-            if changes or self.starting:
-                out.line(f"t = {self._successor(out, b, changes)}")
-                out.line(NEW_IN_LOOP if out.loops else NEW)
-
-    def _successor(self, out: Writer, b: Builder, changes: Sequence[tuple[int, int, Term]]) -> str:
-        """Return the text of the new state: what is kept, plus constants, plus what is computed."""
-        cleared = total = 0
-        parts = []
-        for offset, bits, x in changes:
-            old = b.known(offset, bits)
-            if old is None:
-                cleared |= (1 << bits) - 1 << offset
-            else:
-                total -= old << offset
-            if x.const is None:
-                parts.append(out.shifted(x, offset))
-            else:
-                total += x.const << offset
-        everything = (1 << self.layout.bits) - 1
-        kept = ["0"] if cleared == everything else [f"(s & {everything ^ cleared})"] if cleared else ["s"]
-        text = " + ".join([*kept, *parts])
-        return text + (f" + {total}" if total > 0 else f" - {-total}" if total else "")
 
 
 # --- the functions around what is done with one state ---------------------------------------------------------------
-
-# Lines that differ between the functions; what follows `=` is an argument.
-NEW, NEW_IN_LOOP, FAULTY, COUNT, MARK = "NEW", "NEW_IN_LOOP", "FAULTY", "COUNT", "MARK"
-ASK, HELD, UNMOVED = "ASK=", "HELD=", "UNMOVED="
 
 
 def _rendered(lines: Iterable[str], meaning: Mapping[str, str]) -> Iterator[str]:
@@ -642,18 +340,6 @@ def _thawer(body: Sequence[str]) -> list[str]:
     meaning[NEW_IN_LOOP] = "b &= get(t, 0)"
     meaning[NEW] = "if not (b := b & get(t, 0)): del held[s]; n += 1; continue"
     return [*start, *_rendered(body, meaning), *after, " return n"]
-
-
-def _leaves(positions: Iterable[Term]) -> Iterator[Term]:
-    """Yield the fields of the state that alone decide one of `positions`."""
-    for position in positions:
-        leaves = [x for x in subterms([position]) if x.do in (Do.SLICE, Do.NAME)]
-        if len(leaves) == 1 and leaves[0].do is Do.SLICE:
-            yield leaves[0]
-
-
-def _conjuncts(x: Expr) -> tuple[Expr, ...]:
-    return x.args if x.op is Op.AND else (x,)
 
 
 def _moves_others(system: System) -> bool:

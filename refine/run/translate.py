@@ -23,9 +23,10 @@ from refine.core.types import (
     default,
     domain_values,
 )
-from refine.run.code import Builder, Do, Term
+from refine.run.code import Builder
 from refine.run.eval import Refused
 from refine.run.layout import code, field_offset, is_scalar, lowest, size_of, width
+from refine.run.terms import Do, Term
 
 WIDEST_BINDER = 4096
 
@@ -52,7 +53,7 @@ class Params:
 
 
 class Translator:
-    """Translates under one builder's certainties; `read` gives the value of a state variable, `before` of an old one."""
+    """Translates under one builder's certainties; `read` gives the value of a variable, `before` of an old term."""
 
     def __init__(
         self, builder: Builder, params: Params, read: Callable[[str], Term], before: Translator | None = None

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from refine.run.code import TRUTHS, Do, Term, pieces, subterms
 from refine.run.eval import Refused
 from refine.run.layout import LIMB
+from refine.run.terms import TRUTHS, Do, Term, pieces, subterms
 
 MOST_LINES = 200_000
 DEEPEST = 12
@@ -75,7 +75,7 @@ class Writer:
         names, following, indent = dict(self._names), self._next, self._indent
         waiting: list[Term] = []
         for x in conditions:
-            if waiting and self._needs_names(x):
+            if waiting and self.needs_names(x):
                 self._open(waiting)
                 opened, waiting = opened + 1, []
             waiting.append(x)
@@ -93,9 +93,10 @@ class Writer:
 
     def simple(self, conditions: Sequence[Term]) -> bool:
         """Tell whether `tests` writes a single `if`."""
-        return len(conditions) > 0 and not any(self._needs_names(x) for x in conditions[1:])
+        return len(conditions) > 0 and not any(self.needs_names(x) for x in conditions[1:])
 
-    def _needs_names(self, x: Term) -> bool:
+    def needs_names(self, x: Term) -> bool:
+        """Tell whether a test of `x` needs temporaries before it."""
         mark, lines = (dict(self._names), self._next), len(self.lines)
         self.test([x])
         wrote = len(self.lines) > lines
@@ -152,7 +153,10 @@ class Writer:
             offset, width, value = literal
             source, at = self._source(offset, width)
             mask, wanted = fused.get(source, (0, 0))
-            fused[source] = mask | ((1 << width) - 1) << at, wanted | value << at
+            bits = (1 << width) - 1 << at
+            if wanted & bits != value << at & mask:
+                return ["False" if positive else "True"]  # two fields overlap, and are to differ there
+            fused[source] = mask | bits, wanted | value << at
         return [_mask_test(s, m, c, positive=positive) for s, (m, c) in fused.items()] + rest
 
     def _truth(self, x: Term, *, positive: bool) -> str:

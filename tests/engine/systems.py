@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from refine.core import expr as e
-from refine.core.expr import Binder, Expr, Op
+from refine.core.expr import Binder, Expr
 from refine.core.system import Family, Fault, Kind, Place, Property, Rule, System, Var, Where
-from refine.core.types import BOOL, Array, Enum, Index, Option, Set, Type
+from refine.core.types import Array, Enum, Index, Option, Set, Type
+from tests.engine.random_systems import random_system
 
 ZAPPER = Enum("ZapperPc", ("idle", "clear", "maybe", "yielded", "flush", "free"))
 GUEST = Enum("GuestPc", ("guest", "lock", "pick", "install"))
@@ -153,7 +152,10 @@ def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> S
         guest(
             "install",
             at(v, "install"),
-            ("pt", e.store(x["pt"], wanted, e.ite(empty, e.select(x["pt"], wanted), e.select(x["guest.p"], v)))),
+            (
+                "pt",
+                e.store(x["pt"], wanted, e.ite(empty, e.select(x["pt"], wanted), e.select(x["guest.p"], v))),
+            ),
             ("free", e.ite(empty, e.insert(x["free"], e.get(e.select(x["guest.p"], v))), x["free"])),
             go("guest"),
             put("guest.g", no_gfn),
@@ -161,9 +163,7 @@ def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> S
             faults=undefined(1, e.select(x["guest.g"], v), e.select(x["guest.p"], v)),
         ),
     )
-    stale = e.and_(
-        e.ne(h, g), e.is_some(e.select(row, g)), e.eq(e.select(row, g), e.select(x["pt"], h))
-    )
+    stale = e.and_(e.ne(h, g), e.is_some(e.select(row, g)), e.eq(e.select(row, g), e.select(x["pt"], h)))
     safe = e.forall(of_v, e.forall(of_g, e.forall(of_h, e.not_(stale))))
     everything = e.const(Set(pfn), frozenset(range(pfns)))
     return System(
@@ -186,4 +186,4 @@ def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> S
     )
 
 
-__all__ = ["BOOL", "Mapping", "Op", "tlb_shootdown"]
+__all__ = ["random_system", "tlb_shootdown"]
