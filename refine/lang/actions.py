@@ -161,7 +161,7 @@ class Exec:
                     if init is None
                     else self.result(init, scope, full, ghost_ok=False)
                 )
-                self.bind(name, start, scope)
+                self.bind(name, start, full, scope)
             case ast.Assign(target, op, value):
                 assign(self, target, op, value, scope)
             case ast.If(cond, then, other):
@@ -201,10 +201,11 @@ class Exec:
             case _:
                 assert_never(stmt)
 
-    def bind(self, name: ast.Ident, value: Expr, scope: Scope) -> None:
+    def bind(self, name: ast.Ident, value: Expr, type_: Type, scope: Scope) -> None:
+        """A name for a value. Its type is the declared one: that of a constant may be narrower."""
         slot = self.cx.fresh(name.name)
         self.env[slot] = value
-        scope.names[name.name] = Bound(e.param(slot, value.type), slot)
+        scope.names[name.name] = Bound(e.param(slot, type_), slot)
 
     def result(self, node: ast.Expr, scope: Scope, want: Type, ghost_ok: bool) -> Expr:
         """The value of a right-hand side: an expression's, or what an op returns."""
@@ -323,7 +324,7 @@ class Exec:
             inner.names["self"] = self_
         for formal, term in zip(decl.formals, terms, strict=True):
             self.check(term.checks)
-            self.bind(formal.name, self.close(term.expr), inner)
+            self.bind(formal.name, self.close(term.expr), term.type, inner)
         if decl.when and not (self.first and self.path is e.TRUE):
             self.cx.fail(
                 "E0401",

@@ -142,7 +142,9 @@ class Flow:
                     work.append(None)
                 else:
                     location.steps.append(way.step)
-                    location.conds.append((way.step.name, _exists(way.params, way.exec.path)))
+                    # A way on which local code is undefined leads to no step.
+                    cond = e.and_(way.exec.path, *(e.not_(f.cond) for f in way.exec.out.faults))
+                    location.conds.append((way.step.name, _exists(way.params, cond)))
                     work += [at for _, at in self.advance(self.exec({}), way.step.after)]
         for location in self.locations.values():
             location.name = self.location_name(location)
