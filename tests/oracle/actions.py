@@ -13,7 +13,6 @@ from tests.oracle.evaluate import (
     Ctx,
     Ref,
     arguments,
-    binary,
     bindings,
     callee,
     living,
@@ -22,6 +21,7 @@ from tests.oracle.evaluate import (
     truth,
     value,
 )
+from tests.oracle.operators import binary
 from tests.oracle.program import Scope
 
 T = TypeVar("T")
@@ -76,10 +76,11 @@ def _run_one(stmt: ast.Stmt, c: Ctx, script: Script) -> tuple[v.Value] | None:
     match stmt:
         case ast.Local(te, name, dims, init):
             ty = c.program.dims_type(dims, te, c.scope.module)
-            c.names[name.name] = declare({}, name.name, ty, init, c)
+            first = None if init is None else (_result(init, c, script),)
+            c.names[name.name] = declare({}, name.name, ty, first)
         case ast.Assign(target, op, x):
             ref = place(target, c)
-            assign(ref, op, _call(x, c, script) if isinstance(x, ast.Call) else value(x, c), c)
+            assign(ref, op, _result(x, c, script), c)
         case ast.CallStmt(call):
             _call(call, c, script)
         case ast.If(cond, then, other):
@@ -106,23 +107,24 @@ def _run_one(stmt: ast.Stmt, c: Ctx, script: Script) -> tuple[v.Value] | None:
             if not truth(cond, c):
                 raise v.Undefined("require")
         case ast.Return(x):
-            return (None if x is None else value(x, c),)
+            return (None if x is None else _result(x, c, script),)
         case _:
             raise v.Unsupported(f"action {stmt}")
     return None
 
 
-def declare(store: dict[tuple[Any, ...], v.Value], name: str, ty: v.Ty, init: ast.Expr | None, c: Ctx) -> Ref:
-    """A new local or temporary, with its first value."""
-    first = None if init is None else value(init, c)
-    ref = Ref(store, (name,), ty)
+def declare(
+    store: dict[tuple[Any, ...], v.Value], name: str, ty: v.Ty, first: tuple[v.Value] | None = None
+) -> Ref:
+    """A new local or temporary, with its first value if it is given one."""
     for way, leaf in v.ways(ty):
         store[name, *way] = v.default(leaf) if way else v.unset(leaf)
-        if init is not None:
-            store[name, *way] = v.fit(dict(first.cells)[way] if isinstance(first, v.Agg) else first, leaf)
+        if first is not None:
+            (given,) = first
+            store[name, *way] = v.fit(dict(given.cells)[way] if isinstance(given, v.Agg) else given, leaf)
         if owned(leaf):
             store[name, *way, OWNER] = None
-    return ref
+    return Ref(store, (name,), ty)
 
 
 def assign(ref: Ref, op: str, new: v.Value, c: Ctx) -> None:
@@ -223,6 +225,11 @@ def _havoc(ref: Ref, where: ast.Expr | None, c: Ctx, script: Script) -> None:
 def _put(ref: Ref, leaves: list[tuple[tuple[Any, ...], v.Ty]], new: Sequence[v.Value]) -> None:
     for (way, _), x in zip(leaves, new, strict=True):
         ref.store[(*ref.key, *way)] = x
+
+
+def _result(x: ast.Expr, c: Ctx, script: Script) -> v.Value:
+    """The value of a right-hand side, which may be what an op returns."""
+    return _call(x, c, script) if isinstance(x, ast.Call) else value(x, c)
 
 
 def _call(call: ast.Call, c: Ctx, script: Script) -> v.Value:

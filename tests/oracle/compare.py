@@ -10,8 +10,8 @@ from refine.core.types import Array, Enum, Option, Set, Struct, Thread, Type, Va
 from refine.lang import ast
 from refine.run.eval import as_valuation, evaluate, initial, successors
 from tests.oracle import interp
-from tests.oracle.evaluate import World
 from tests.oracle.program import Program
+from tests.oracle.world import World
 
 Seen = frozenset[tuple[str, Any]]
 

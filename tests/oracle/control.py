@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from refine.lang import ast
 from tests.oracle import values as v
 from tests.oracle.actions import Script, assign, declare, executions
-from tests.oracle.evaluate import Ctx, Frame, Ref, World, bindings, callee, place, truth, value
+from tests.oracle.evaluate import Ctx, bindings, callee, place, truth, value
 from tests.oracle.program import Program, Scope
+from tests.oracle.world import Frame, World
 
 END = ("end",)
 _PATIENCE = 10_000
@@ -30,7 +28,13 @@ def context(program: Program, world: World, me: v.Thr) -> Ctx:
 
 
 def start(program: Program, me: v.Thr) -> list[Frame]:
-    return [_sequence(program, program.families[me.family].body)]
+    """The beginning of a thread. The locals of its outermost block are there from the first, unset."""
+    frame = _sequence(program, program.families[me.family].body)
+    for name, (ty, outermost) in program.thread_locals(me.family).items():
+        if outermost:
+            frame.decls[name] = ty
+            declare(frame.store, name, ty)
+    return [frame]
 
 
 def _sequence(program: Program, block: ast.Block, label: tuple[str, ...] = ()) -> Frame:
@@ -94,13 +98,9 @@ def _local(program: Program, world: World, me: v.Thr, stmt: ast.Stmt) -> None:
         case ast.Local(te, name, dims, init):
             ty = program.dims_type(dims, te, c.scope.module)
             frames[-1].decls[name.name] = ty
-            with _lenient(world, declare(frames[-1].store, name.name, ty, None, c)):
-                declare(frames[-1].store, name.name, ty, init, c)
+            declare(frames[-1].store, name.name, ty, None if init is None else (value(init, c),))
         case ast.Assign(target, op, x):
-            with _lenient(world):
-                ref = place(target, c)
-                with _lenient(world, ref):
-                    assign(ref, op, value(x, c), c)
+            assign(place(target, c), op, value(x, c), c)
         case ast.If(cond, then, other):
             if truth(cond, c):
                 frames.append(_sequence(program, then, label))
@@ -122,8 +122,7 @@ def _local(program: Program, world: World, me: v.Thr, stmt: ast.Stmt) -> None:
             frame = Frame("call", program.number(stmt), label=(*label, item.name.name), scope=scope)
             for formal, arg in zip(item.formals, args, strict=True):
                 frame.decls[formal.name.name] = ty = program.type(formal.type, scope.module)
-                with _lenient(world, declare(frame.store, formal.name.name, ty, None, c)):
-                    frame.store[(formal.name.name,)] = v.fit(value(arg, c), ty)
+                declare(frame.store, formal.name.name, ty, (value(arg, c),))
             frames += [frame, _sequence(program, item.body)]
         case ast.Break() | ast.Continue():
             while frames[-1].kind not in ("loop", "while", "each"):
@@ -137,19 +136,6 @@ def _local(program: Program, world: World, me: v.Thr, stmt: ast.Stmt) -> None:
                 frames[0].pos = len(program.node(frames[0].node).stmts)
         case _:
             raise v.Unsupported(f"local {stmt}")
-
-
-@contextmanager
-def _lenient(world: World, ref: Ref | None = None) -> Iterator[None]:
-    """Where it is only asked what may come, an undefined value is the default of its type."""
-    try:
-        yield
-    except v.Undefined:
-        if not world.lenient:
-            raise
-        if ref is not None:
-            for way, leaf in v.ways(ref.type):
-                ref.store[(*ref.key, *way)] = v.default(leaf)
 
 
 def advance(program: Program, world: World, me: v.Thr, script: Script) -> ast.Step | None:
@@ -185,7 +171,7 @@ def _next_steps(program: Program, world: World, me: v.Thr) -> list[tuple[ast.Ste
 
     def run(script: Script) -> tuple[ast.Step | None, tuple[str, ...]] | None:
         frames = [Frame.thaw(f.freeze()) for f in world.threads[me]]
-        trial = World(world.cells, {**world.threads, me: frames}, lenient=True)
+        trial = World(world.cells, {**world.threads, me: frames})
         try:
             step = advance(program, trial, me, script)
         except v.Undefined:

@@ -8,46 +8,11 @@ from typing import Any, NamedTuple
 
 from refine.lang import ast
 from tests.oracle import values as v
+from tests.oracle.operators import binary, unary
 from tests.oracle.program import Program, Scope
+from tests.oracle.world import World
 
 _TRUNC = {f"trunc{bits}": bits for bits in (8, 16, 32, 64)}
-
-
-@dataclass
-class Frame:
-    """One level of where a thread stands: `kind` is seq, while, loop, each, call; `store` has its locals."""
-
-    kind: str
-    node: int
-    pos: int = 0
-    store: dict[tuple[Any, ...], v.Value] = field(default_factory=dict)
-    decls: dict[str, v.Ty] = field(default_factory=dict)
-    label: tuple[str, ...] = ()
-    scope: Scope | None = None  # of a call
-    left: tuple[v.Value, ...] = ()  # of a for each: what is still to come
-    now: tuple[v.Value, ...] = ()  # and the one that it is at
-
-    def freeze(self) -> tuple[Any, ...]:
-        store, decls = tuple(self.store.items()), tuple(self.decls.items())
-        return self.kind, self.node, self.pos, store, decls, self.label, self.scope, self.left, self.now
-
-    @staticmethod
-    def thaw(x: tuple[Any, ...]) -> Frame:
-        return Frame(x[0], x[1], x[2], dict(x[3]), dict(x[4]), *x[5:])
-
-
-@dataclass
-class World:
-    """A state that can be changed: the scalars of all variables by name and way, and where each thread is."""
-
-    cells: dict[tuple[Any, ...], v.Value]
-    threads: dict[v.Thr, list[Frame]]
-    lenient: bool = False  # only asked where threads may go: what is undefined is not in the way
-
-    def copy(self) -> World:
-        frames = {t: [replace(f, store=dict(f.store), decls=dict(f.decls)) for f in fs]
-                  for t, fs in self.threads.items()}  # fmt: skip
-        return World(dict(self.cells), frames)
 
 
 class Ref(NamedTuple):
@@ -125,7 +90,7 @@ def look(x: ast.Expr, c: Ctx) -> Any:
         case ast.Call():
             return _call(x, c)
         case ast.Unary(op, y):
-            return _unary(op, value(y, c))
+            return unary(op, value(y, c))
         case ast.Binary("->", left, right):
             return not truth(left, c) or truth(right, c)
         case ast.Binary(op, left, right):
@@ -319,74 +284,6 @@ def place(target: ast.Lvalue, c: Ctx) -> Ref:
             found = at_index(found, value(accessor, c), c, read=False)
     assert isinstance(found, Ref), f"{target} can be assigned to"
     return found
-
-
-# --- operators
-
-
-def _unary(op: str, a: v.Value) -> v.Value:
-    if a is None:
-        raise v.Undefined("none dereferenced")
-    if op == "!":
-        return not a
-    if isinstance(a, v.Word):
-        return v.Word(a.bits, (-a.n if op == "-" else ~a.n) % (1 << a.bits))
-    assert op == "-", "only words are inverted"
-    return -v.number(a)
-
-
-def binary(op: str, a: v.Value, b: v.Value) -> v.Value:
-    if op in ("==", "!="):
-        return v.same(a, b) == (op == "==")
-    if a is None or b is None:
-        raise v.Undefined("none dereferenced")
-    if op in ("in", "!in"):
-        return any(v.same(a, m) for m in b) == (op == "in")
-    if isinstance(a, frozenset):
-        match op:
-            case "|":
-                return a | b
-            case "&":
-                return a & b
-            case "-":
-                return a - b
-            case "<=":
-                return a <= b
-            case _:
-                pass
-    x, y = v.number(a), v.number(b)
-    if op in ("<", "<=", ">", ">="):
-        return {"<": x < y, "<=": x <= y, ">": x > y, ">=": x >= y}[op]
-    result = _number(op, x, y)
-    words = [w for w in ((a,) if op in ("<<", ">>") else (a, b)) if isinstance(w, v.Word)]
-    return v.Word(words[0].bits, result % (1 << words[0].bits)) if words else result
-
-
-def _number(op: str, x: int, y: int) -> int:
-    match op:
-        case "+":
-            return x + y
-        case "-":
-            return x - y
-        case "*":
-            return x * y
-        case "/" | "%":
-            if y == 0:
-                raise v.Undefined("division by zero")
-            return x // y if op == "/" else x % y
-        case "&":
-            return x & y
-        case "|":
-            return x | y
-        case "^":
-            return x ^ y
-        case "<<":
-            return x << min(y, 64)
-        case ">>":
-            return x >> y
-        case _:
-            pass
-    raise v.Unsupported(f"operator {op}")
 
 
 # --- calls

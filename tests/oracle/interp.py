@@ -10,8 +10,9 @@ from refine.lang import ast
 from tests.oracle import control
 from tests.oracle import values as v
 from tests.oracle.actions import OWNER, Script, executions, owned, run_block
-from tests.oracle.evaluate import Ctx, Frame, World, bindings, truth, value
+from tests.oracle.evaluate import Ctx, bindings, truth, value
 from tests.oracle.program import Program, Scope
+from tests.oracle.world import Frame, World
 
 Frozen = tuple[Any, ...]
 Observed = frozenset[tuple[str, Any]]

@@ -71,7 +71,9 @@ class Paths(Deeds):
         """Declares a local; it is known from there on."""
         rng = self.rng
         indices = [t for t in spot.env.types if t.kind in ("index", "slot", "ring", "gfn")]
-        options = [BOOL, BOOL, int_t(0, 2), *indices, *(opt(t) for t in indices)]
+        known = {x.type for x in self.own(spot).readable()}
+        named = [t for t in indices if t in known] if self.alike else indices
+        options = [BOOL, BOOL, int_t(0, 2), *named, *(opt(t) for t in indices)]
         if self.chance(0.2):
             options.append(U8)
         if self.edges and self.chance(0.3):
@@ -114,8 +116,10 @@ class Paths(Deeds):
         head = f"step {name}"
         if self.chance(0.1):
             head = f"idle {head}"
-        if spot.env.types and self.chance(0.2):
-            param = Var(self.fresh("p"), self.rng.choice(spot.env.types), (), "const")
+        if spot.env.types and self.chance(0.6 if self.alike else 0.2):
+            among = [t for t in spot.env.types if t.kind == "index"] if self.alike else []
+            among = among or list(spot.env.types)
+            param = Var(self.fresh("p"), self.rng.choice(among), (), "const")
             env = env.with_vars(param)
             head += f"[{param.name} in {param.type.text}]"
         if self.chance(0.25):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from tests.oracle.paths import Paths, Proc
-from tests.oracle.terms import BOOL, INDICES, THREAD, U8, Callable, Env, T, Var, int_t, item_of, opt, set_of
+from tests.oracle.terms import BOOL, THREAD, U8, Callable, Env, T, Var, int_t, item_of, opt, set_of
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Maker(Paths):
         self.procs: list[Proc] = []
         self.threads: list[tuple[str, T | None]] = []
         self.extra: list[str] = []
+        self.alike = rng.random() < 0.3  # whether all indices are plain identities, so that symmetry applies
 
     def protocol(self, seed: int) -> Made:
         rng = self.rng
@@ -55,7 +56,7 @@ class Maker(Paths):
         self.types()
         plan = [T("", "")] * rng.choice([1, 2, 2, 2, 3])
         for k in range(len(plan)):
-            family = rng.choice(self.indices) if self.chance(0.35) else None
+            family = rng.choice(self.indices) if self.chance(0.6 if self.alike else 0.35) else None
             self.threads.append((f"t{k + 1}", family))
         for _ in range(rng.randint(2, 4)):
             self.variable("shared")
@@ -94,7 +95,7 @@ class Maker(Paths):
     # --- what is declared
 
     def env(self, **more: bool) -> Env:
-        types = tuple(t for t in self.pool if t.kind in ("bool", "enum", *INDICES))
+        types = (*(t for t in self.pool if t.kind in ("bool", "enum")), *self.indices)
         return Env(
             tuple(self.shared), tuple(self.calls), types, tuple(self.threads), extra=tuple(self.extra), **more
         )
@@ -102,8 +103,8 @@ class Maker(Paths):
     def types(self) -> None:
         rng = self.rng
         for _ in range(rng.choice([1, 1, 2])):
-            kind = rng.choice(["index", "index", "slot", "ring", "gfn"])
-            name, size = self.fresh("I"), rng.choice([1, 2, 2, 3])
+            kind = "index" if self.alike else rng.choice(["index", "index", "slot", "ring", "gfn"])
+            name, size = self.fresh("I"), rng.choice([2, 3] if self.alike else [1, 2, 2, 3])
             text = str(size)
             if self.chance(0.3):
                 text = self.fresh("N")
@@ -120,7 +121,8 @@ class Maker(Paths):
             self.pool.append(T("enum", name, tuple(members)))
         if self.chance(0.4):
             self.machine()
-        self.pool += [*self.indices, *(opt(t) for t in self.indices), *(set_of(t) for t in self.indices)]
+        self.pool += [] if self.alike else self.indices
+        self.pool += [*(opt(t) for t in self.indices), *(set_of(t) for t in self.indices)]
         self.pool += [
             rng.choice([int_t(1, 3), int_t(-1, 1), opt(int_t(0, 2)), set_of(int_t(0, 2)), opt(THREAD), U8])
         ]
@@ -253,7 +255,7 @@ class Maker(Paths):
             text += "".join(f"[{x.name} in {x.type.text}]" for x in own)
             if lib.requires:
                 k = Var(self.fresh("k"), arg if lib.param else BOOL, (), "const")
-                env = replace(self.env().with_vars(k, *own), calls=())
+                env = replace(self.env().with_vars(k), calls=())
                 text += f" {{ {lib.requires}({k.name}) = {self.expr(BOOL, env)}; }}"
             self.lines.append(text + ";")
 

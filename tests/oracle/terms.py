@@ -97,6 +97,7 @@ class Terms:
         self.rng = rng
         self.count = 0
         self.wild = rng.random() < 0.4  # whether undefined values are sought
+        self.alike = False
 
     def fresh(self, stem: str) -> str:
         self.count += 1
@@ -152,6 +153,8 @@ class Terms:
                 return rng.choice([f"first({t.text})", f"last({t.text})"])
             case "index":
                 own = [x.name + x.field for x in env.readable() if x.type == t and not x.dims]
+                if self.alike and not own:
+                    own = [x.name + x.field for x in env.readable() if x.type == opt(t) and not x.dims]
                 return rng.choice(own) if own else f"{t.text}#0"
             case "opt":
                 if not env.readable() or self.chance(0.5):
