@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.tools import modules
 from tests.tools.blocks import Block, blocks, entries, holds, lowered
 from tests.tools.session import masked, patched, play
 
@@ -78,3 +80,42 @@ def test_a_change_must_fit_exactly_once() -> None:
     for text in ("a\nc\n", "a\nb\na\nb\n"):
         with pytest.raises(AssertionError, match="not once"):
             patched(text, "@@\n a\n-b\n")
+
+
+# --- the architecture --------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_modules_is_that_of_the_package() -> None:
+    assert modules.written(page("docs/architecture.md")) == modules.table(), (
+        "run 'python -m tests.tools.refresh docs/architecture.md'"
+    )
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert "|  |" not in modules.table()
+
+
+# --- all pages ---------------------------------------------------------------------------------------------------
+
+LINK = re.compile(r"\]\(([^)#\s]+)\)")
+PATH = re.compile(r"`((?:docs|grammar|spec|refine|tests|proofs)/[\w./-]+)`")
+MODULE = re.compile(r"`(refine(?:\.\w+)+)`")
+PAGES = sorted(path.name for path in (CHECKOUT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{name}" for name in PAGES)])
+def test_what_a_page_points_to_exists(name: str) -> None:
+    text = page(name)
+    folder = (CHECKOUT / name).parent
+    for target in LINK.findall(text):
+        assert "://" in target or (folder / target).exists(), target
+    for path in PATH.findall(text):
+        assert (CHECKOUT / path).exists(), path
+    for module in MODULE.findall(text):
+        file = CHECKOUT.joinpath(*module.split("."))
+        assert file.with_suffix(".py").exists() or (file / "__init__.py").exists(), module
+
+
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{name}" for name in PAGES)])
+def test_a_page_speaks_of_no_particular_machine(name: str) -> None:
+    assert not re.search(r"/(?:work|tmp|root)/|/home/(?!me/)", page(name))

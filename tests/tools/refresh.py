@@ -1,4 +1,4 @@
-"""`python -m tests.tools.refresh PAGE…` brings pages up to date: what commands print, and the rules of examples.
+"""`python -m tests.tools.refresh PAGE…` brings pages up to date: outputs, rules of examples, the table of modules.
 
 Read what has changed before you commit it.
 """
@@ -9,13 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.tools import modules
 from tests.tools.blocks import ELLIPSIS, blocks, lowered, raw_entries
 from tests.tools.session import play
 
 
-def rules(page: Path) -> None:
-    """Rewrite the rules below examples; an entry keeps its place by its first line."""
-    text = page.read_text(encoding="utf-8")
+def parts(page: Path) -> None:
+    """Rewrite the table of modules, and the rules below examples: an entry keeps its place by its first line."""
+    text = modules.replaced(page.read_text(encoding="utf-8"))
     shown: list[str] = []
     for block in blocks(text):
         if block.kind == "spte":
@@ -49,5 +50,5 @@ def refresh(page: Path) -> None:
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        rules(Path(name))
+        parts(Path(name))
         refresh(Path(name))
