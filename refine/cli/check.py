@@ -57,6 +57,7 @@ class _Told:
 
     open: bool = False
     results: list[SizeResult] = field(default_factory=list)
+    missing: list[tuple[Sizes, str]] = field(default_factory=list)
     seen: dict[Diagnostic, None] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     failed: bool = False
@@ -163,10 +164,10 @@ class _Run:
 
     def _tell(self, file: _File, job: Job, done: Done | None, told: _Told) -> None:
         if done is None:
-            self._statuses.append(UNKNOWN)
-            if told.open:
-                self._sink.trouble(file.target.name, job.sizes, "not begun", "")
-            return
+            done = Done(trouble="not begun", status=UNKNOWN)
+            if not told.open:
+                self._statuses.append(UNKNOWN)
+                return
         fresh = [d for d in done.diagnostics if d not in told.seen]
         told.seen.update(dict.fromkeys(fresh))
         held = [d for d in fresh if self._many and self._sink.brief and d.severity is Severity.WARNING]
@@ -184,6 +185,7 @@ class _Run:
                 told.results.append(result)
                 self._sink.size(file.target.name, result)
             else:
+                told.missing.append((job.sizes, done.trouble))
                 self._sink.trouble(file.target.name, job.sizes, done.trouble, done.details)
 
     def _close(self, file: _File, told: _Told) -> None:
@@ -194,10 +196,17 @@ class _Run:
         if not told.open:
             return
         name = file.loaded.file.name.name
-        later = () if self._args.claim else _later(file.loaded.file)
-        uncovered = () if self._args.claim else _uncovered(file.loaded.file)
-        warned = tuple(told.warnings)
-        result = FileResult(file.target.name, name, file.doc, tuple(told.results), later, uncovered, warned)
+        few = bool(self._args.claim)
+        result = FileResult(
+            file.target.name,
+            name,
+            file.doc,
+            tuple(told.results),
+            tuple(told.missing),
+            later=() if few else _later(file.loaded.file),
+            uncovered=() if few else _uncovered(file.loaded.file),
+            warnings=tuple(told.warnings),
+        )
         self._finished.append(result)
         steps = None if self._every else self._args.steps
         self._statuses += [status(row.overall.outcome, steps) for row in summed(result)]

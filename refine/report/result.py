@@ -58,6 +58,7 @@ class FileResult:
     protocol: str
     doc: str
     results: tuple[SizeResult, ...]
+    missing: tuple[tuple[Sizes, str], ...] = ()  # sizes without a result, and why
     later: tuple[Later, ...] = ()
     uncovered: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()  # the codes of those that are not shown
@@ -111,11 +112,16 @@ def assumptions(system: System) -> tuple[str, ...]:
 
 
 def summed(file: FileResult) -> tuple[Summed, ...]:
-    """Each property over all sizes, in the order of the file."""
+    """Each property over all sizes, in the order of the file; where there is no result, it is unknown."""
     by_name: dict[str, list[tuple[Sizes, Finding]]] = {}
     for result in file.results:
         for finding in result.findings:
             by_name.setdefault(finding.name, []).append((result.sizes, finding))
+    for found in by_name.values():
+        like = found[0][1]
+        for sizes, why in file.missing:
+            open_ = Outcome("unknown", why=why)
+            found.append((sizes, Finding(like.name, like.role, like.doc, like.text, open_)))
     return tuple(_sum(found) for found in by_name.values())
 
 

@@ -42,45 +42,50 @@ def size_line(result: SizeResult) -> str:
 
 def claims(file: FileResult) -> str:
     """One line for each claim, over all sizes; free claims that all hold share one."""
-    everything = [result.sizes for result in file.results]
-    lines: list[str] = []
+    everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
     rows = summed(file)
     notes = _Footnotes(rows)
-    free = [row for row in rows if row.finding.role == "free"]
-    fine = [row for row in free if row.every and row.overall.outcome.word == "proved"]
+    lines = []
     for row in rows:
         if row.finding.role != "free":
             lines += _line(f"{row.finding.role} {row.finding.name}", verdict(row, everything, notes))
-    if fine:
-        label = f"free claims ({len(fine)})" if fine == free else f"other free claims ({len(fine)})"
-        common = verdict(fine[0], everything)
-        lines += [
-            line
-            for row in free
-            if row not in fine
-            for line in _line(_free(row), verdict(row, everything, notes))
-        ]
-        lines += _line(label, common if len(fine) == 1 else f"all {common}")
-    else:
-        lines += [line for row in free for line in _line(_free(row), verdict(row, everything, notes))]
+    lines += _free_claims([row for row in rows if row.finding.role == "free"], everything, notes)
     lines += [line for note in notes.lines() for line in wrap(note, _CELLS, "    ", "        ")]
+    return tidy([*lines, *_remarks(file)])
+
+
+def _free_claims(rows: Sequence[Summed], everything: Sequence[Sizes], notes: _Footnotes) -> list[str]:
+    told = {row.finding.name: verdict(row, everything, notes) for row in rows}
+    if len(rows) > 1 and len(set(told.values())) == 1:
+        return _line(f"free claims ({len(rows)})", f"all {told[rows[0].finding.name]}")
+    fine = [row for row in rows if row.every and row.overall.outcome.word == "proved"]
+    lines = []
+    for row in rows:
+        if row not in fine or len(fine) == 1:
+            lines += _line(f"free claim {row.finding.name}", told[row.finding.name])
+    if len(fine) > 1:
+        label = "free claims" if len(fine) == len(rows) else "other free claims"
+        lines += _line(f"{label} ({len(fine)})", f"all {verdict(fine[0], everything)}")
+    return lines
+
+
+def _remarks(file: FileResult) -> list[str]:
+    """What is to be known beside the verdicts."""
+    said = []
     assumed = list(dict.fromkeys(name for result in file.results for name in result.assumptions))
     if assumed:
-        lines += wrap(
-            f"under {_count(len(assumed), 'assumption')}: {', '.join(assumed)}", _CELLS, "    ", "      "
-        )
-    for note in dict.fromkeys(note for result in file.results for note in result.notes):
-        lines += wrap(f"note: {note}", _CELLS, "    ", "      ")
+        said.append(f"under {_count(len(assumed), 'assumption')}: {', '.join(assumed)}")
+    said += [f"note: {note}" for note in dict.fromkeys(n for result in file.results for n in result.notes)]
     if file.warnings:
         kinds = ", ".join(dict.fromkeys(file.warnings))
-        shown = f"{_count(len(file.warnings), 'warning')} ({kinds}), shown by spte check {file.path}"
-        lines += wrap(shown, _CELLS, "    ", "      ")
+        said.append(f"{_count(len(file.warnings), 'warning')} ({kinds}), shown by spte check {file.path}")
+    lines = [line for text in said for line in wrap(text, _CELLS, "    ", "      ")]
     for later in file.later:
         lines += _line(f"{later.kind} ({len(later.names)})", f"unknown ({Cause.NO_ENGINE})")
     if file.uncovered:
         names = ", ".join(name for name, _ in file.uncovered)
         lines += wrap(f"not covered, as declared: {names}", _CELLS, "    ", "      ")
-    return tidy(lines)
+    return lines
 
 
 def traces(file: FileResult, everything: bool = False) -> str:
@@ -193,10 +198,6 @@ def summary(total: Totals, seconds: float, interrupted: bool = False) -> str:
 
 def _line(label: str, value: str) -> list[str]:
     return leaders(label, value, _COLUMN, _CELLS, "    ")
-
-
-def _free(row: Summed) -> str:
-    return f"free claim {row.finding.name}"
 
 
 def _extent(result: SizeResult) -> str:

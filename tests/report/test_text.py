@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from refine.engine.decide import Decision, Outcome
 from refine.engine.verdict import Answer, Cause, HoldsUpTo, Proved, Tick, Unknown, Vacuous, Verdict, Violated
 from refine.report import text
 from refine.report.cells import leaders, width
-from refine.report.result import FileResult, Finding, Later, SizeResult, size_result
+from refine.report.result import FileResult, Finding, Later, SizeResult, size_result, summed
 from tests.report.golden import check
 from tests.report.systems import stale_use, zap
 
@@ -33,7 +35,9 @@ def result(vcpus: int, **verdicts: Verdict) -> SizeResult:
 
 def file(*results: SizeResult) -> FileResult:
     later = (Later("reasons", ("acked", "recheck")), Later("mutants", ("free_first",)))
-    return FileResult("spec/zap.spte", "zap", "zap one SPTE", results, later, (("S1.6", "an equivalence"),))
+    return FileResult(
+        "spec/zap.spte", "zap", "zap one SPTE", results, (), later, (("S1.6", "an equivalence"),)
+    )
 
 
 def table(found: FileResult) -> str:
@@ -59,6 +63,16 @@ def test_what_was_not_established_is_not_said() -> None:
     )
     check("table_open.txt", table(found))
     assert "up to 20 steps" not in table(found)
+
+
+def test_a_size_without_a_result_is_unknown() -> None:
+    whole = file(result(1), result(2))
+    found = replace(whole, missing=(((("VCPUS", 3),), "interrupted"),))
+    said = " ".join(text.claims(found).split())
+    assert "claim no_stale_use .................. unknown (VCPUS 3): interrupted; proved (VCPUS 1..2)" in said
+    assert "free claims (3) ..................... all unknown (VCPUS 3): interrupted; proved" in said
+    [row] = [row for row in summed(found) if row.finding.name == "no_stale_use"]
+    assert row.overall.outcome.word == "unknown"
 
 
 SIZES = [(("A", 2), ("B", 1)), (("A", 2), ("B", 2)), (("A", 1), ("B", 2)), (("A", 3), ("B", 3))]
