@@ -219,9 +219,13 @@ def test_interrupt_leaves_what_was_found() -> None:
         "odd", e.ne(e.var("zapper.pc", system.var("zapper.pc").type), e.const(system.vars[0].type, 1))
     )
     both = replace(system, properties=(*system.properties, low))
-    timer = threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
-    found = bmc(both, ["safe", "odd"], Limits()).verdicts
+    timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    def interrupt_later(tick: Tick) -> None:
+        if tick.depth == 10:  # "odd" was found by then, and what follows takes minutes
+            timer.start()
+
+    found = bmc(both, ["safe", "odd"], Limits(deadline=time.monotonic() + 120), interrupt_later).verdicts
     timer.join()
     assert isinstance(found["odd"], Violated)
     assert isinstance(found["safe"], Unknown)

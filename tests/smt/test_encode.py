@@ -128,6 +128,7 @@ def _binary() -> list[Expr]:
     found += [e.insert(S, X), e.remove(S, X), e.member(X, S)]
     found += [e.lt(v("g", GFN), v("h", GFN)), e.le(v("g", GFN), v("h", GFN))]
     found += [e.eq(v("l", t), v("m", t)) for t in TYPES]
+    found += [e.eq(MAYBE, v("wide", Option(Int(0, 5)))), e.eq(v("f", FROM_ONE), v("wide", Int(-3, 5)))]
     return found
 
 

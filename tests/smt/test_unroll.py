@@ -128,10 +128,10 @@ def test_what_is_not_assigned_is_unchanged() -> None:
 
 
 def test_first_fault_that_holds_is_the_place() -> None:
-    past = [Fault(e.lt(e.integer(n), e.add(C, e.integer(1))), place) for n, place in ((5, 0), (4, 1))]
+    past = [Fault(e.lt(e.integer(n), e.add(C, e.integer(1))), place) for n, place in ((5, 1), (4, 0))]
     system = counter(up(faults=tuple(past)))
-    assert solved_successors(system, at(5)) == {at(5, fault=0)}
-    assert solved_successors(system, at(4)) == {at(4, fault=1)}
+    assert solved_successors(system, at(5)) == {at(5, fault=1)}
+    assert solved_successors(system, at(4)) == {at(4, fault=0)}
     assert solved_successors(system, at(3)) == {at(4)}
     assert solved_successors(system, at(4, fault=1)) == set()
 
