@@ -97,9 +97,11 @@ class _Run:
         self._many = len(found) > 1
         self._report(reporter)
         files = []
+        shipped = [target.name for target in found if target.shipped]
+        if shipped:
+            more = f" and {len(shipped) - 1} more" if len(shipped) > 1 else ""
+            self._sink.note(f"{shipped[0]}{more}: not here, but shipped with spte")
         for target in found:
-            if target.shipped:
-                self._sink.note(f"{target.name}: not here, so this is the one that comes with spte")
             reporter = Reporter()
             file = self._load(target, reporter)
             self._report(reporter)

@@ -19,7 +19,7 @@ def show(args: argparse.Namespace) -> int:
     found = targets([args.file], reporter)
     for n, target in enumerate(found):
         if target.shipped:
-            sys.stderr.write(f"{escape(target.name)}: not here, so this is the one that comes with spte\n")
+            sys.stderr.write(f"{escape(target.name)}: not here, but shipped with spte\n")
         loaded = load(target.path, args.include, reporter)
         declared = sizes(loaded, reporter) if loaded else None
         if loaded is None or declared is None:

@@ -14,7 +14,8 @@ from refine.text.diag import escape
 
 _COLUMN = 42  # where verdicts begin
 _CELLS = 79
-_SHORT = 24  # what is longer is told once, not on every line
+_SHORT = 24  # a reason that is longer is told once, not on every line
+_INLINE = 16  # and so are sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def where(sizes: Sequence[Sizes], everything: Sequence[Sizes]) -> str:
     values = {name: sorted({dict(row)[name] for row in sizes}) for name in names}
     if sum(len(v) > 1 for v in values.values()) <= 1:
         ranges = ", ".join(f"{name} {_range(v)}" for name, v in values.items())
-        if len(ranges) <= _SHORT or len(sizes) < len(everything):
+        if len(ranges) <= _INLINE or len(sizes) < len(everything):
             return ranges
     if len(sizes) == len(everything):
         return {1: "this size", 2: "both sizes"}.get(len(sizes), f"all {len(sizes)} sizes")

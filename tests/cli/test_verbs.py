@@ -131,7 +131,7 @@ def test_a_library_has_nothing_to_decide(here: Path, capsys: Capture) -> None:
     said = capsys.readouterr()
     assert said.out.startswith("spec/lib/lock.spte: a library, checked in its clients\n")
     assert "1 library" in said.out
-    assert said.err == "spec/lib/lock.spte: not here, so this is the one that comes with spte\n"
+    assert said.err == "spec/lib/lock.spte: not here, but shipped with spte\n"
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
