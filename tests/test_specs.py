@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -28,19 +29,20 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def lowered(path: Path, **sizes: int) -> System:
+def lowered(path: Path, sizes: Mapping[str, int] | None = None) -> System:
     """Load and lower a file, which has no errors."""
     reporter = Reporter()
     loaded = load(path, (), reporter)
-    system = lower(loaded, sizes, reporter) if loaded is not None else None
+    system = lower(loaded, sizes or {}, reporter) if loaded is not None else None
     errors = [render(d) for d in reporter.diagnostics if d.severity is Severity.ERROR]
-    assert system is not None and not errors, "\n".join(errors)
+    assert not errors, "\n".join(errors)
+    assert system is not None, "it has no errors"
     return system
 
 
-def searched(path: Path, *, symmetry: bool = True, **sizes: int) -> Answer:
+def searched(path: Path, sizes: Mapping[str, int] | None = None, *, symmetry: bool = True) -> Answer:
     """Look at every state, which is possible."""
-    answer = explore(lowered(path, **sizes), None, Limits(), symmetry=symmetry)
+    answer = explore(lowered(path, sizes), None, Limits(), symmetry=symmetry)
     assert answer.complete
     return answer
 
@@ -82,8 +84,8 @@ def test_the_shootdown_has_exactly_the_states_of_its_rivals(
 ) -> None:
     named = dict(zip(("VCPUS", "GFNS", "PFNS"), sizes, strict=True))
     if states is not None:
-        assert searched(SHOOTDOWN, symmetry=False, **named).states == states
-    assert searched(SHOOTDOWN, **named).states == orbits
+        assert searched(SHOOTDOWN, named, symmetry=False).states == states
+    assert searched(SHOOTDOWN, named).states == orbits
 
 
 @pytest.mark.parametrize("path", [*LIBRARIES, *PROTOCOLS, *BAD], ids=name)
