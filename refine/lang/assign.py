@@ -30,6 +30,7 @@ def assign(ex: Exec, target: ast.Lvalue, op: str, value: ast.Expr, scope: Scope)
     old = get(ex, slot, accessors, variable)
     if op == "=":
         new = ex.result(value, scope, type_, ghost_ok=allowed)
+        old = get(ex, slot, accessors, variable)  # an op on the right may have changed it
     elif isinstance(type_, Set) and isinstance(value, ast.SetLiteral | ast.SetOf):
         new = e.set_op(Op.UNION if op == "+=" else Op.DIFF, old, ex.value(value, scope, type_, allowed))
     elif isinstance(type_, Set):
@@ -88,8 +89,7 @@ def edge(ex: Exec, variable: Variable, accessors: list[Accessor], old: Expr, new
             last = _get(ex.env[variable.owners], accessors)
             cond = e.and_(cond, e.eq(last, e.some(me)) if me is not None else e.FALSE)
         elif edge.owner is not None:
-            part = ex.cx.threads.parts[me.data].name if me is not None and isinstance(me.data, int) else None
-            cond = cond if part == edge.owner else e.FALSE
+            cond = cond if _family(ex) == edge.owner else e.FALSE
         legal.append(cond)
     ex.fault(e.not_(e.or_(*legal)), f"{variable.name} changes along no edge", span)
     if variable.owners is not None:
@@ -98,6 +98,11 @@ def edge(ex: Exec, variable: Variable, accessors: list[Accessor], old: Expr, new
         type_ = Option(ex.cx.threads)
         owner = e.some(me) if me is not None else e.none(type_)
         ex.env[variable.owners] = _put(ex.env[variable.owners], accessors, e.ite(owned, owner, e.none(type_)))
+
+
+def _family(ex: Exec) -> str | None:
+    """The family of the thread that acts."""
+    return ex.cx.threads.parts[ex.me.data].name if ex.me is not None and isinstance(ex.me.data, int) else None
 
 
 def resolve(
@@ -276,7 +281,7 @@ def edges_all(
     legal = [
         e.and_(e.eq(old, e.const(old.type, edge.source)), e.eq(new, e.const(new.type, edge.target)))
         for edge in variable.edges or ()
-        if edge.owner is None
+        if edge.owner in (None, _family(ex))
     ]
     bad = e.and_(cond, e.not_(e.or_(*legal)))
     for binder in reversed(bound):
