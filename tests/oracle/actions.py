@@ -135,11 +135,8 @@ def assign(ref: Ref, op: str, new: v.Value, c: Ctx) -> None:
             if new is None:
                 raise v.Undefined("none dereferenced")
             assert isinstance(ref.type, v.Set)
-            new = (
-                now | {v.fit(new, ref.type.item)}
-                if op == "+="
-                else frozenset(m for m in now if not v.same(m, new))
-            )
+            some = new if isinstance(new, frozenset) else frozenset([new])
+            new = binary("|", now, some) if op == "+=" else frozenset(m for m in now if not _among(m, some))
         else:
             new = binary(op[0], now, new)
     if v.is_scalar(ref.type):
@@ -148,6 +145,10 @@ def assign(ref: Ref, op: str, new: v.Value, c: Ctx) -> None:
         assert isinstance(new, v.Agg)
         for (way, leaf), (_, x) in zip(v.ways(ref.type), new.cells, strict=True):
             _store(Ref(ref.store, (*ref.key, *way), leaf), x, c)
+
+
+def _among(x: v.Value, some: frozenset[v.Value]) -> bool:
+    return any(v.same(x, m) for m in some)
 
 
 def _store(ref: Ref, new: v.Value, c: Ctx) -> None:

@@ -181,6 +181,11 @@ def _next_steps(program: Program, world: World, me: v.Thr) -> list[tuple[ast.Ste
     return [way for way in executions(run) if way is not None]
 
 
+def within(path: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    """Whether a step's full name ends with `wanted`, or lies in a label or procedure whose name does."""
+    return any(path[:k][-len(wanted) :] == wanted for k in range(1, len(path) + 1))
+
+
 def possible(program: Program, world: World, me: v.Thr) -> set[tuple[str, ...]]:
     """The names of the steps that a thread may take next, as far as its location and local code tell."""
     if at_end(program, world.threads[me]):

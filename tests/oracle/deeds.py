@@ -72,7 +72,10 @@ class Deeds(Terms):
                 return f"{name} = {self.expr(t, env)};"
             return f"if ({name} == {source}) {name} = {end};"
         if t.kind == "set" and self.chance(0.6):
-            return f"{name} {self.rng.choice(['+=', '-='])} {self.expr(item_of(t), env)};"
+            more = self.expr(item_of(t), env)
+            if self.chance(0.2):
+                more = f"{{{more}, {self.literal(item_of(t), env)}}}"
+            return f"{name} {self.rng.choice(['+=', '-='])} {more};"
         if t.kind in ("int", "word") and self.chance(0.3):
             by = str(self.rng.randint(1, 2)) if t.kind == "int" else str(self.rng.choice([1, 60, 200]))
             if t == U8 or self.wild:

@@ -45,7 +45,8 @@ class Ctx:
     alive: bool = True  # whether `alive when` matters
 
     def with_names(self, names: dict[str, Any]) -> Ctx:
-        return replace(self, names={**self.names, **names})
+        names = {**self.names, **names}
+        return Ctx(self.program, self.world, self.scope, self.me, self.old, names, self.frames, self.alive)
 
 
 def value(x: ast.Expr, c: Ctx) -> v.Value:
@@ -126,7 +127,7 @@ def look(x: ast.Expr, c: Ctx) -> Any:
 
             where = control.possible(c.program, c.world, as_thread(look(thread, c)))
             wanted = [tuple(p.name for p in s.parts) for s in steps]
-            return any(path[-len(w) :] == w for w in wanted for path in where)
+            return any(control.within(path, w) for w in wanted for path in where)
     raise v.Unsupported(f"expression {x}")
 
 

@@ -113,8 +113,9 @@ def _initial(program: Program) -> World:
 
 
 def _assumed(program: Program, world: World) -> bool:
+    """Whether no assumption forbids the state; where one is undefined, it does."""
     return all(
-        truth(item.cond, Ctx(program, world, scope, alive=False))
+        reached(program, world, scope, item.cond)
         for module in program.modules()
         for item in module.items
         if isinstance(item, ast.AssumeItem)
@@ -292,7 +293,7 @@ def _violated(graph: Graph, worlds: list[World], scope: Scope, prop: ast.Propert
 
 def _named(step: tuple[str, ...], path: ast.Path) -> bool:
     parts = tuple(p.name for p in path.parts)
-    return step[-len(parts) :] == parts or (step[0] == parts[0] and step[1:][-len(parts) + 1 :] == parts[1:])
+    return step == parts or (step[0] == parts[0] and (len(parts) == 1 or control.within(step[1:], parts[1:])))
 
 
 def _holds_something(program: Program, world: World) -> bool:

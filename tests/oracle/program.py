@@ -48,6 +48,7 @@ class Program:
         self.structs: dict[str, ast.StructDecl] = {}
         self.type_decls: dict[str, ast.TypeDecl] = {}
         self.labels: dict[str, v.Elem] = {}  # members of all enums that are not inside a type
+        self._labels: dict[tuple[str, Module], v.Elem | None] = {}
         self._nodes: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._blocks: dict[int, ast.Block] = {}
@@ -203,6 +204,11 @@ class Program:
 
     def label(self, name: str, module: Module) -> v.Elem | None:
         """The member of an enum, of the module's own type first."""
+        if (name, module) not in self._labels:
+            self._labels[name, module] = self._label(name, module)
+        return self._labels[name, module]
+
+    def _label(self, name: str, module: Module) -> v.Elem | None:
         at: Module | None = module
         while at is not None:
             own = {i.name.name for i in at.items if isinstance(i, ast.EnumDecl | ast.MachineDecl)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.oracle import values as v
@@ -27,6 +27,12 @@ class Frame:
         store, decls = tuple(self.store.items()), tuple(self.decls.items())
         return self.kind, self.node, self.pos, store, decls, self.label, self.scope, self.left, self.now
 
+    def copy(self) -> Frame:
+        return Frame(
+            self.kind, self.node, self.pos, dict(self.store), dict(self.decls), self.label, self.scope, self.left,
+            self.now,
+        )  # fmt: skip
+
     @staticmethod
     def thaw(x: tuple[Any, ...]) -> Frame:
         return Frame(x[0], x[1], x[2], dict(x[3]), dict(x[4]), *x[5:])
@@ -40,6 +46,4 @@ class World:
     threads: dict[v.Thr, list[Frame]]
 
     def copy(self) -> World:
-        frames = {t: [replace(f, store=dict(f.store), decls=dict(f.decls)) for f in fs]
-                  for t, fs in self.threads.items()}  # fmt: skip
-        return World(dict(self.cells), frames)
+        return World(dict(self.cells), {t: [f.copy() for f in fs] for t, fs in self.threads.items()})
