@@ -194,7 +194,8 @@ def summary(total: Totals, seconds: float, interrupted: bool = False) -> str:
         bad.append(f"{_count(total.skipped, 'file')} not checked")
     if interrupted:
         bad.append("interrupted")
-    return tidy(wrap(f"{', '.join(parts)}, {seconds:.1f} s: {', '.join(bad) or 'all as declared'}", _CELLS))
+    fine = "all as declared" if total.files or total.libraries else "nothing was checked"
+    return tidy(wrap(f"{', '.join(parts)}, {seconds:.1f} s: {', '.join(bad) or fine}", _CELLS))
 
 
 def _line(label: str, value: str) -> list[str]:
