@@ -60,12 +60,14 @@ class Budget:
     """What the solvers of one question may spend together.
 
     `resources` bounds the solver's own deterministic count (0: no bound), `deadline` is of `time.monotonic`.
+    Whoever interrupts one check wants no other: after that there is nothing left to spend.
     """
 
     def __init__(self, resources: int = 0, deadline: float | None = None) -> None:
         self.resources = resources
         self.deadline = deadline
         self.spent = 0
+        self.interrupted = False
 
 
 class Z3Solver:
@@ -110,7 +112,7 @@ class Z3Solver:
         try:
             answer = self._solver.check(*literals)
         except z3.Z3Exception as error:
-            return Outcome(Status.UNKNOWN, reason=self._reason(str(error)), detail=str(error))
+            return self._unknown(str(error))
         finally:
             self._account()
         if answer == z3.sat:
@@ -119,13 +121,19 @@ class Z3Solver:
             core = {c.get_id() for c in self._solver.unsat_core()}
             kept = (a for a, lit in zip(wanted, literals, strict=True) if lit.get_id() in core)
             return Outcome(Status.UNSAT, core=tuple(kept))
-        detail = str(self._solver.reason_unknown())
-        return Outcome(Status.UNKNOWN, reason=self._reason(detail), detail=detail)
+        return self._unknown(str(self._solver.reason_unknown()))
+
+    def _unknown(self, detail: str) -> Outcome:
+        reason = self._reason(detail)
+        self._budget.interrupted |= reason is Reason.INTERRUPTED
+        return Outcome(Status.UNKNOWN, reason=reason, detail=detail)
 
     # --- limits ---------------------------------------------------------------------------------------------
 
     def _set_limits(self) -> Reason | None:
         """Tell Z3 what is left of the budget; the reason for not asking where nothing is."""
+        if self._budget.interrupted:
+            return Reason.INTERRUPTED
         if self._budget.deadline is not None:
             left = int((self._budget.deadline - time.monotonic()) * 1000)
             if left <= 0:
