@@ -32,6 +32,7 @@ from refine.core.types import (
     default,
     domain_values,
 )
+from refine.text.diag import escape
 
 MOST_VISITS = 200_000
 Facts = tuple[tuple[Expr, bool], ...]
@@ -121,7 +122,9 @@ def symmetric_types(system: System, properties: Sequence[Property]) -> Symmetry:
     left = tuple(index for index in candidates if index not in reasons)
     for index, reason in _Undefined(left).check(system, properties).items():
         reasons.setdefault(index, reason)
-    notes = tuple(f"{index} is not symmetric: {reasons[index]}" for index in candidates if index in reasons)
+    notes = tuple(
+        escape(f"{index} is not symmetric: {reasons[index]}") for index in candidates if index in reasons
+    )
     return Symmetry(tuple(index for index in candidates if index not in reasons), notes)
 
 

@@ -30,9 +30,12 @@ class Setting:
         params, types = {**self.params, binder.name: value}, {**self.types, binder.name: binder.type}
         return Setting(self.state, self.old, params, types)
 
+    def filled(self, x: Expr) -> Expr:
+        """Return `x` with what is bound filled in."""
+        return substitute(x, {n: const(self.types[n], v) for n, v in self.params.items()})
+
     def show(self, x: Expr) -> str:
-        """Return `x` as text, with what is bound filled in."""
-        return show_expr(substitute(x, {n: const(self.types[n], v) for n, v in self.params.items()}))
+        return show_expr(self.filled(x))
 
 
 def why_false(
@@ -56,7 +59,8 @@ def _explain(x: Expr, here: Setting, *, wanted: bool) -> list[str]:
             ]
         case Op.IMPLIES if wanted:
             given, then = x.args
-            return [f"{here.show(given)}, but:", *_explain(then, here, wanted=True)]
+            premise = [] if here.filled(given).op is Op.CONST else [f"{here.show(given)}, but:"]
+            return [*premise, *_explain(then, here, wanted=True)]
         case Op.FORALL | Op.EXISTS if wanted is (x.op is Op.FORALL):
             binder = x.data
             assert isinstance(binder, Binder), "a binder node carries its binder"
@@ -66,6 +70,8 @@ def _explain(x: Expr, here: Setting, *, wanted: bool) -> list[str]:
                     shown = f"with {binder.name} = {show_value(binder.type, value)}:"
                     return [shown, *_explain(x.args[0], one, wanted=wanted)]
             raise AssertionError("a universal claim fails for some value")
+        case _ if here.filled(x).op is Op.CONST:
+            return []  # it only says which instance this is
         case Op.EQ | Op.LT | Op.LE:
             return [f"{_truth(wanted)}: {here.show(x)}{_sides(x, here)}"]
         case _:

@@ -35,7 +35,8 @@ from refine.run.compile import Program, compile_system
 from refine.run.eval import Refused
 from refine.run.stuck import Held, Renaming, stuck_threads
 
-CHUNK, CHUNK_REDUCED = 8192, 1024  # states between two looks at the clock
+CHUNK, CHUNK_REDUCED = 8192, 1024  # states between two looks at the clock, at most
+TRIED = 1 << 20  # combinations of choices in between, about
 
 
 def explore(
@@ -61,6 +62,10 @@ def explore(
 
 
 LIVENESS = Unknown(f"{Cause.NO_ENGINE} for claims of liveness", Cause.NO_ENGINE)
+
+
+class OutOfTime(Exception):
+    """The deadline has passed while something was worked out from a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ class Search:
 
     def _search(self) -> None:
         known = self._forms if self.canon is not None else self.seen
-        size = CHUNK if self.canon is None else CHUNK_REDUCED
+        size = min(CHUNK if self.canon is None else CHUNK_REDUCED, max(1, TRIED // self.program.choices))
         expand, held = self.program.expand, self.held
         self.program.init(known, self._adder(self._front), self.failed.append, self.found)
         while self._front:
@@ -276,6 +281,8 @@ class _Verdicts:
                 for _ in self._stuck_threads(hope=False):
                     why = f"a thread that is held up may go on after {search.depth} steps, or not"
                     return Unknown(why, Cause.LIMIT)
+        except OutOfTime:
+            return Unknown("out of time while looking for stuck threads", Cause.TIMEOUT)
         except KeyboardInterrupt:
             return Unknown("interrupted while looking for stuck threads", Cause.INTERRUPTED)
         return self._not_refuted(p)
@@ -283,4 +290,11 @@ class _Verdicts:
     def _stuck_threads(self, *, hope: bool) -> Iterator[tuple[int, int]]:
         search = self.search
         waiting = () if search.bounded else search.waiting
-        return stuck_threads(search.program, search.seen, search.held, waiting, search.renaming, hope=hope)
+        return stuck_threads(
+            search.program, search.seen, search.held, waiting, search.renaming, hope=hope, pause=self._pause
+        )
+
+    def _pause(self) -> None:
+        deadline = self.search.limits.deadline
+        if deadline is not None and time.monotonic() > deadline:
+            raise OutOfTime

@@ -17,6 +17,7 @@ from refine.engine.replay import Inconsistent, check, location
 from refine.run.canon import Canon
 from refine.run.compile import Program
 from refine.run.eval import Transition, as_valuation, evaluate, havoc_fails, initial, successors
+from refine.text.diag import escape
 
 
 class Runs:
@@ -91,7 +92,7 @@ class Runs:
             case Kind.FAULT:
                 fault = states[-1].fault
                 assert fault is not None, "the run leads to a fault"
-                return (f"undefined: {self.system.places[fault]}",)
+                return (escape(f"undefined: {self.system.places[fault]}"),)
             case Kind.SATISFIABLE:
                 return (self._unsatisfiable(asked, states[-1]),)
             case Kind.STUCK:
@@ -109,20 +110,20 @@ class Runs:
             f"{binder.name} = {show_value(binder.type, v)}"
             for binder, v in zip(rule.params, params, strict=True)
         ]
-        return f"no value can be chosen in `{rule.step or rule.name}`{' with ' if given else ''}{', '.join(given)}"
+        which = f" with {', '.join(given)}" if given else ""
+        return escape(f"no value can be chosen in `{rule.step or rule.name}`{which}")
 
     def _stuck(self, end: State, mask: int) -> str:
-        places = range(len(self.program.threads))
+        threads = self.program.threads
+        places = tuple(range(len(threads)))
         if self.canon is not None:
-            _, places_after = self.canon.placed(self.program.layout.encode(end))
-        else:
-            places_after = tuple(places)
-        thread = next(t for k, t in enumerate(self.program.threads) if mask >> places_after[k] & 1)
+            _, places = self.canon.placed(self.program.layout.encode(end))
+        thread = next(t for t, place in zip(threads, places, strict=True) if mask >> place & 1)
         family = self.system.families[thread.family]
         member = None if family.index is None else thread.member
         at = location(self.system, end, thread.family, member)
         name = family.name if member is None else f"{family.name}[{member}]"
-        return f"{name} can never move again, and is at `{self._location_name(family.pc, at)}`"
+        return escape(f"{name} can never move again, and is at `{self._location_name(family.pc, at)}`")
 
     def _location_name(self, counter: str, at: int) -> str:
         type_ = self.system.var(counter).type

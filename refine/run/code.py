@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from refine.run.eval import Refused
 from refine.run.terms import TRUTHS, Do, Term, pieces
 
-MOST_TERMS = 2_000_000
+MOST_TERMS = 500_000
 
 
 class Builder:

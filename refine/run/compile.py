@@ -20,6 +20,7 @@ are not in `get(t, 0)` for some successor t, drops what becomes empty, and retur
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,8 +69,10 @@ class Program:
     reached: Mapping[int, int] = field(default_factory=dict)
 
     @property
-    def lines(self) -> int:
-        return self.source.count("\n")
+    def choices(self) -> int:
+        """The number of combinations of choices that the widest rule has."""
+        sizes = [[cardinality(b.type) or 1 for b in rule.choices] for rule in self.system.rules]
+        return max(map(math.prod, sizes), default=1)
 
 
 def threads_of(system: System, packed: Layout) -> tuple[Thread, ...]:

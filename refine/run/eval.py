@@ -39,7 +39,7 @@ Valuation: TypeAlias = Mapping[str, Value]
 Transition: TypeAlias = tuple[Rule, tuple[Value, ...], tuple[Value, ...], State]
 
 WIDEST_CHOICE = 1 << 20
-MOST_CHOICES = 1 << 24
+MOST_CHOICES = 1 << 22
 
 
 class Refused(Exception):

@@ -15,6 +15,8 @@ from typing import TypeAlias
 from refine.run.canon import Canon
 from refine.run.compile import Program
 
+CHUNK = 4096
+
 Get: TypeAlias = Callable[[int, int], int]
 
 
@@ -46,11 +48,12 @@ def stuck_threads(
     renaming: Renaming | None,
     *,
     hope: bool = True,
+    pause: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[int, int]]:
     """Yield each state with stuck threads, and their mask, in the order in which the states were found.
 
     Of `waiting` states, and of states that were not seen, nothing is known: with `hope` all threads are free there,
-    without it none is.
+    without it none is. `pause` is called now and then, and may raise.
     """
     assert program.thaw is not None, "the program was compiled for this question"
     everyone = (1 << len(program.threads)) - 1
@@ -60,12 +63,14 @@ def stuck_threads(
     fixed = {} if hope else dict.fromkeys(waiting, everyone)
     get = _getter(now, fixed, seen, renaming, 0 if hope else everyone)
     _along_links(program, held.last, now, get, renaming)
-    changes = 1
+    changes, backward = 1, True
     while changes and now:
         # A chain of states that wait for each other runs with the order of discovery, or against it.
-        changes = program.thaw(list(reversed(now)), now, get)
-        if changes:
-            changes = program.thaw(list(now), now, get)
+        work = list(reversed(now) if backward else now)
+        changes, backward = 0, not backward
+        for position in range(0, len(work), CHUNK):
+            changes += program.thaw(work[position : position + CHUNK], now, get)
+            pause()
     resting = [(t.offset, (1 << t.width) - 1, t.resting, t.bit) for t in program.threads]
     for packed, mask in now.items():
         # Where others may change a thread's location, the resting ones are among those that did not move.
@@ -95,13 +100,16 @@ def _getter(
     if renaming is None:
         return lambda packed, _: known(packed)
     form, placed = renaming.form, renaming.canon.placed
+    places: dict[int, tuple[int, ...]] = {}
 
     def renamed(packed: int, _: int) -> int:
         mask = known(form(packed))
         if not mask:
             return 0
-        _, after = placed(packed)
-        return sum(1 << k for k, place in enumerate(after) if mask >> place & 1)
+        after = places.get(packed)
+        if after is None:
+            after = places[packed] = placed(packed)[1]
+        return sum([1 << k for k, place in enumerate(after) if mask >> place & 1])
 
     return renamed
 
@@ -109,11 +117,11 @@ def _getter(
 def _along_links(
     program: Program, last: Mapping[int, int], now: dict[int, int], get: Get, renaming: Renaming | None
 ) -> None:
-    """Free all who can reach a state without anyone held up by the transitions that the search wrote down."""
+    """Free along one transition of each state, which the search has written down: chains, followed to their ends."""
     fault = 1 << program.layout.bits
     tried: set[int] = set()
     for start in last:
-        chain = []
+        chain: list[int] = []
         packed = start
         while packed in now and packed not in tried:
             tried.add(packed)
@@ -124,3 +132,14 @@ def _along_links(
         if chain and 0 < packed < fault and get(packed, 0) == 0:
             for freed in chain:
                 del now[freed]
+            continue
+        # A chain that bites its own tail is gone through twice: all on the cycle are freed alike.
+        for freed in (*reversed(chain), *(reversed(chain) if packed in now else ())):
+            after = last[freed]
+            mask = now.get(freed, 0)
+            if mask and 0 < after < fault:
+                mask &= get(after, 0)
+                if mask:
+                    now[freed] = mask
+                else:
+                    del now[freed]
