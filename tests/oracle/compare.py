@@ -24,6 +24,7 @@ class Behaviour:
     steps: set[tuple[Seen, str, Seen]]
     faults: set[tuple[Seen, str]]
     count: int
+    fault_states: int = 0  # in the core, how many states have a fault
     start_fault: bool = False
 
 
@@ -33,7 +34,7 @@ def of_tree(graph: interp.Graph) -> Behaviour:
     seen = [_see(graph.program, graph.world(s), claims) for s in graph.states]
     steps = {(seen[m.source], ".".join(m.step), seen[m.target]) for m in graph.moves if m.target is not None}
     faults = {(seen[m.source], ".".join(m.step)) for m in graph.moves if m.target is None}
-    return Behaviour(set(seen), steps, faults, len(seen), graph.bad_start)
+    return Behaviour(set(seen), steps, faults, len(seen), start_fault=graph.bad_start)
 
 
 def _see(program: Program, world: World, claims: list[ast.Claim | ast.Reach]) -> Seen:
@@ -68,12 +69,13 @@ def of_system(system: System, graph: interp.Graph, limit: int = 20_000) -> Behav
 
     todo = [state for _, state in initial(system)]
     if any(s.fault is not None for s in todo):
-        return Behaviour(set(), set(), set(), 0, True)
-    reached = set(todo)
+        return Behaviour(set(), set(), set(), 0, start_fault=True)
+    reached, failed = set(todo), set[State]()
     while todo:
         state = todo.pop()
         for rule, _, _, after in successors(system, state):
             if after.fault is not None:
+                failed.add(after)
                 faults.add((see(state), system.places[after.fault].rule))
                 continue
             steps.add((see(state), rule.step, see(after)))
@@ -81,7 +83,7 @@ def of_system(system: System, graph: interp.Graph, limit: int = 20_000) -> Behav
                 assert len(reached) < limit, "as many states as the interpreter found, or nearly"
                 reached.add(after)
                 todo.append(after)
-    return Behaviour({see(s) for s in reached}, steps, faults, len(reached))
+    return Behaviour({see(s) for s in reached}, steps, faults, len(reached), len(failed))
 
 
 def _see_state(system: System, state: State, wanted: set[str]) -> Seen:
