@@ -17,7 +17,7 @@ from refine.cli.work import Done, Interrupts, Job, Options
 from refine.engine.decide import Sizes, status
 from refine.lang import ast
 from refine.lang.load import Loaded, load
-from refine.lang.lower import sizes as declared_sizes
+from refine.lang.sizes import sizes as declared_sizes
 from refine.report import text
 from refine.report.result import FileResult, Later, SizeResult, summed
 from refine.text.diag import Diagnostic, Reporter, Severity, suggest

@@ -9,7 +9,8 @@ from refine.cli.files import targets
 from refine.cli.status import OK, USAGE
 from refine.core.table import show_system
 from refine.lang.load import load
-from refine.lang.lower import lower, sizes
+from refine.lang.lower import lower
+from refine.lang.sizes import sizes
 from refine.text.diag import Reporter, escape, render
 
 

@@ -23,6 +23,7 @@ from refine.core.types import (
 )
 from refine.lang import ast
 from refine.lang.context import MAX_SIZE, Abort, Context, array_dims, core_type, needs_value
+from refine.lang.declared import FREE, Declared, RuleSource, Stated, StateVar
 from refine.lang.exprs import Typer, constant_int
 from refine.lang.load import Loaded
 from refine.lang.scope import (
@@ -43,55 +44,7 @@ from refine.lang.scope import (
 from refine.text.diag import suggest
 from refine.text.span import Span
 
-FREE = frozenset({"defined", "balanced", "satisfiable", "stuck"})  # the claims that every protocol makes
 MAX_STATE = 200_000  # entries of one variable's arrays
-
-
-@dataclass(frozen=True, slots=True)
-class StateVar:
-    """A state variable, its initial value, and what kind of state it is."""
-
-    variable: Variable
-    type: Type
-    init: Expr
-    kind: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSource:
-    """A `rule` and the scope of its body; of an array of instances, also the indices that it is a family over."""
-
-    name: str
-    decl: ast.RuleDecl
-    scope: Scope
-    dims: tuple[Binder, ...] = ()
-    instance: Instance | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """A claim, lemma, reach or assumption, where it stands."""
-
-    name: str
-    decl: ast.Claim | ast.Reach | ast.AssumeItem
-    scope: Scope
-    dims: tuple[Binder, ...] = ()
-    instance: Instance | None = None
-
-
-@dataclass(slots=True)
-class Declared:
-    """All that a file and its libraries declare, at one size."""
-
-    scope: Scope
-    state: list[StateVar] = field(default_factory=list)
-    rules: list[RuleSource] = field(default_factory=list)
-    stated: list[Stated] = field(default_factory=list)
-    threads: list[tuple[Family, ast.ThreadDecl]] = field(default_factory=list)
-    instances: list[tuple[Instance, tuple[Binder, ...]]] = field(default_factory=list)
-    functions: list[Function] = field(default_factory=list)
-    edits: list[ast.Edited] = field(default_factory=list)
 
 
 def declare(cx: Context, loaded: Loaded, sizes: Mapping[str, int]) -> Declared:
@@ -512,40 +465,3 @@ def _broadcast(binder: Binder, value: Expr) -> Expr:
         array = Array(binder.type, value.type)
         return e.const(array, (value.data,) * len(domain_values(binder.type)))  # type: ignore[arg-type]
     return e.bind(Op.LAMBDA, binder, value)
-
-
-def parameters(cx: Context, loaded: Loaded) -> dict[str, tuple[int, int, int, Span]]:
-    """Each parameter's default, lowest and highest value."""
-    scope, found = Scope(), {}
-    cx.declared = frozenset(
-        n.name for i in loaded.file.items if isinstance(n := getattr(i, "name", None), ast.Ident)
-    )
-    for item in loaded.file.items:
-        try:
-            match item:
-                case ast.Param(name, default_, lo, hi):
-                    if name.name in scope.names:
-                        cx.fail("E0202", f"'{name.name}' is declared twice", name.span)
-                    ends = constant_int(cx, scope, lo), constant_int(cx, scope, hi)
-                    start = constant_int(cx, scope, default_)
-                    if not ends[0] <= start <= ends[1]:
-                        cx.fail(
-                            "E0512",
-                            f"the default {start} of '{name.name}' is outside {ends[0]}..{ends[1]}",
-                            default_.span,
-                        )
-                    if ends[1] - ends[0] >= MAX_SIZE:
-                        cx.fail(
-                            "E0510",
-                            f"'{name.name}' has {ends[1] - ends[0] + 1} values; at most {MAX_SIZE} are possible",
-                            name.span,
-                        )
-                    found[name.name] = (start, *ends, name.span)
-                    scope.names[name.name] = Constant(start)
-                case ast.Const(name, value):
-                    scope.names[name.name] = Constant(constant_int(cx, scope, value))
-                case _:
-                    pass
-        except Abort:
-            continue
-    return found

@@ -10,7 +10,7 @@ from refine.lang import ast
 from refine.lang.access import alive, indexed_instance
 from refine.lang.actions import Exec, Outcome
 from refine.lang.context import Abort, Context, core_type
-from refine.lang.declare import Declared
+from refine.lang.declared import Declared
 from refine.lang.exprs import Typer
 from refine.lang.load import Loaded
 from refine.lang.points import Tree

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from refine.core import expr as e
 from refine.core import system as core
@@ -13,8 +13,8 @@ from refine.core.types import BOOL, Array, default
 from refine.lang import ast
 from refine.lang.actions import Exec, Outcome
 from refine.lang.context import MAX_DEPTH, Abort, Context, domain_type
-from refine.lang.declare import Declared, RuleSource, declare, parameters
-from refine.lang.exprs import constant_int
+from refine.lang.declare import declare
+from refine.lang.declared import Declared, RuleSource
 from refine.lang.flow import Flow, Location, Way
 from refine.lang.library import client_of, dry_run
 from refine.lang.load import Loaded
@@ -22,65 +22,11 @@ from refine.lang.paths import Steps
 from refine.lang.points import Point, Tree
 from refine.lang.properties import Properties, inside
 from refine.lang.scope import Bound, Family, Scope, Variable
+from refine.lang.sizes import in_range, parameters
 from refine.text.diag import Reporter, suggest
 from refine.text.span import Span
 
 MAX_NODES = 200_000  # distinct expression nodes of a system
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """The values of the parameters: the default, and all that count for 'at all declared sizes'."""
-
-    default: dict[str, int]
-    all: tuple[dict[str, int], ...]
-
-
-def sizes(loaded: Loaded, reporter: Reporter) -> Sizes | None:
-    """The declared sizes of a file (docs/language.md, section 9); None where they have errors."""
-    before = len(reporter.diagnostics)
-    cx = Context(reporter)
-    found = parameters(cx, loaded)
-    usual = {name: start for name, (start, _, _, _) in found.items()}
-    rows: list[dict[str, int]] = []
-    declared = [item for item in loaded.file.items if isinstance(item, ast.Sizes)]
-    for item in declared:
-        for row in item.rows:
-            made = dict(usual)
-            for name, value in row:
-                if name.name not in found:
-                    guess = suggest(name.name, found)
-                    reporter.error(
-                        "E0201", f"there is no parameter '{name.name}'", name.span,
-                        f"did you mean '{guess}'?" if guess else None,
-                    )  # fmt: skip
-                    continue
-                number = _literal(cx, value)
-                if number is not None:
-                    made[name.name] = number
-                    _in_range(name.name, number, found, value.span, reporter)
-            rows.append(made)
-    if not declared:
-        for param, (_, lo, hi, _) in found.items():
-            rows += [{**usual, param: value} for value in range(lo, hi + 1)]
-        rows.append({param: hi for param, (_, _, hi, _) in found.items()})
-    unique = {tuple(row.items()): row for row in rows}
-    return Sizes(usual, tuple(unique.values())) if len(reporter.diagnostics) == before else None
-
-
-def _literal(cx: Context, node: ast.Expr) -> int | None:
-    try:
-        return constant_int(cx, Scope(), node)
-    except Abort:
-        return None
-
-
-def _in_range(
-    name: str, value: int, found: dict[str, tuple[int, int, int, Span]], span: Span | None, reporter: Reporter
-) -> None:
-    _, lo, hi, _ = found[name]
-    if not lo <= value <= hi:
-        reporter.error("E0512", f"{name} = {value} is outside its range {lo}..{hi}", span)
 
 
 def lower(loaded: Loaded, sizes: Mapping[str, int], reporter: Reporter) -> core.System | None:
@@ -97,7 +43,7 @@ def lower(loaded: Loaded, sizes: Mapping[str, int], reporter: Reporter) -> core.
                 f"did you mean '{guess}'?" if guess else None,
             )  # fmt: skip
         else:
-            _in_range(name, value, found, loaded.file.name.span, reporter)
+            in_range(name, value, found, loaded.file.name.span, reporter)
             values[name] = value
     if sum(d.severity.name == "ERROR" for d in reporter.diagnostics) > before:
         return None

@@ -10,7 +10,7 @@ from refine.core.expr import Expr
 from refine.core.fold import substitute
 from refine.lang import ast
 from refine.lang.context import Context
-from refine.lang.declare import FREE, Declared
+from refine.lang.declared import FREE, Declared
 from refine.lang.flow import Flow
 from refine.lang.scope import Family, Function
 from refine.text.diag import suggest

@@ -13,7 +13,7 @@ from refine.lang import ast
 from refine.lang.access import indexed_instance
 from refine.lang.calls import apply
 from refine.lang.context import Abort, Context, Term
-from refine.lang.declare import Declared, RuleSource, Stated
+from refine.lang.declared import Declared, RuleSource, Stated
 from refine.lang.exprs import Typer
 from refine.lang.flow import Flow
 from refine.lang.paths import Steps

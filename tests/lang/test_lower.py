@@ -10,7 +10,8 @@ import pytest
 from refine.core.system import System
 from refine.core.table import show_system
 from refine.lang.load import load, load_text
-from refine.lang.lower import lower, sizes
+from refine.lang.lower import lower
+from refine.lang.sizes import sizes
 from refine.text.diag import Reporter
 from tests.tools.blocks import entries
 

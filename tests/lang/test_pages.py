@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from refine.lang.load import load
-from refine.lang.lower import lower, sizes
+from refine.lang.lower import lower
+from refine.lang.sizes import sizes
 from refine.text import codes
 from refine.text.diag import Diagnostic, Reporter, Severity
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from refine.core.table import show_system
 from refine.lang.load import load
-from refine.lang.lower import lower, sizes
+from refine.lang.lower import lower
+from refine.lang.sizes import sizes
 from refine.text.diag import Diagnostic, Reporter
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
