@@ -57,8 +57,13 @@ class Bounded:
         self.depth = -1  # no property is undecided in a run of this many steps, or fewer
         self.exhausted = False
         self.pending: dict[str, Property] = {}
+        # Rules whose choices are also under named assumptions: until a run has met these, nothing is claimed.
+        self.unmet: dict[str, Property] = {}
+        self._enabled: set[str] = set()
         for prop in properties:
             declined = decline(prop)
+            if prop.kind is Kind.SATISFIABLE and _assumes(system, prop):
+                self.unmet[prop.name] = prop
             if declined is None:
                 self.pending[prop.name] = prop
             else:
@@ -95,7 +100,7 @@ class Bounded:
                 self._found(self.pending.pop(name), model, bad.pop(name))
         for cond in bad.values():
             self._solver.add(terms.not_(cond))
-        if self.pending and not self._goes_on():
+        if self.pending and not (self._goes_on() and self._meet()):
             return False
         self.depth += 1
         return bool(self.pending)
@@ -111,6 +116,24 @@ class Bounded:
             case Status.SAT:
                 return True
         return False
+
+    def _meet(self) -> bool:
+        """See which assumptions within rules can be met in the last frame; False where the solver gives up."""
+        frame = self._steps[-1].after
+        for name, prop in list(self.unmet.items()):
+            if name not in self.pending:
+                continue
+            for met in (False, True):
+                outcome = self._solver.check([self._unrolling.enabled(prop, frame, met=met)])
+                if outcome.status is Status.UNKNOWN:
+                    self.give_up(outcome.reason)
+                    return False
+                if outcome.status is Status.UNSAT:
+                    break
+                self._enabled.add(name)
+                if met:
+                    del self.unmet[name]
+        return True
 
     def give_up(self, reason: Reason) -> None:
         """Leave what is pending undecided."""
@@ -154,12 +177,25 @@ class Bounded:
         """No run is as long as this one: what is pending was looked at in all states."""
         self.exhausted = True
         for name, prop in self.pending.items():
-            self.verdicts[name] = ended(prop, self.depth)
+            never_met = name in self.unmet and name in self._enabled
+            self.verdicts[name] = Vacuous(unmet(prop)) if never_met else ended(prop, self.depth)
         self.pending.clear()
 
     def _tick(self) -> None:
         if self._progress is not None:
             self._progress(Tick("bmc", self.depth + 1, len(self.verdicts), len(self.pending)))
+
+
+def _assumes(system: System, prop: Property) -> bool:
+    """Whether the rule of a SATISFIABLE property has named assumptions."""
+    assert prop.of is not None, "SATISFIABLE names one rule"
+    return any(w.assume is not None for r in system.rules if r.name == prop.of[0] for w in r.wheres)
+
+
+def unmet(prop: Property) -> str:
+    """Why a SATISFIABLE property says nothing though no run breaks it."""
+    assert prop.of is not None, "SATISFIABLE names one rule"
+    return f"the assumptions of `{prop.of[0]}` are never met"
 
 
 def decline(prop: Property) -> Verdict | None:

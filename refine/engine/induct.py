@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from refine.core.system import Kind, System
 from refine.core.trace import Trace
-from refine.engine.bmc import CAUSES, Bounded, decline
+from refine.engine.bmc import CAUSES, Bounded, decline, unmet
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import (
     Answer,
@@ -131,7 +131,8 @@ class Induction:
         return [name for name in self._asked if not self._closed(name)]
 
     def _closed(self, name: str) -> bool:
-        return name in self._base.verdicts or name in self._stands or name in self._given_up
+        stands = name in self._stands and name not in self._base.unmet
+        return stands or name in self._base.verdicts or name in self._given_up
 
     def verdict(self, name: str) -> Verdict:
         """What is known of a property."""
@@ -139,6 +140,9 @@ class Induction:
             how = self._how(name)
             if self._props[name].kind is Kind.REACH:
                 return Vacuous(f"no state satisfies it, by {how}")
+            if name in self._base.unmet:
+                met = unmet(self._props[name])
+                return Unknown(f"{how}, but within {self._base.depth} steps {met}", Cause.LIMIT)
             return Proved(how)
         known = self._base.verdicts.get(name) or self._given_up.get(name)
         if known is not None:
@@ -216,9 +220,8 @@ class Induction:
         """Find the largest set that stands together for this k; the reason where the solver has no answer."""
         terms = self._unrolling.terms
         before = {n: terms.and_(map(terms.not_, self._bad[n])) for n in self._stands}
-        standing = {
-            n: terms.and_(map(terms.not_, self._bad[n][:-1])) for n in self._bad if not self._closed(n)
-        }
+        left = [n for n in self._bad if n not in self._stands and not self._closed(n)]
+        standing = {n: terms.and_(map(terms.not_, self._bad[n][:-1])) for n in left}
         needs: dict[str, tuple[str, ...]] = {}
         todo = list(standing)
         while todo:
@@ -239,7 +242,8 @@ class Induction:
         for name in standing:
             needed = self._least(name, self._hypotheses(name, {**before, **standing}), needs[name])
             self._stands[name] = Stands(k, needed)
-            self._base.pending.pop(name, None)
+            if name not in self._base.unmet:
+                del self._base.pending[name]
         return None
 
     def _hypotheses(self, name: str, known: Mapping[str, Term]) -> dict[str, Term]:

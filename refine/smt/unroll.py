@@ -256,6 +256,15 @@ class Unrolling:
             broken.append(terms.and_((read.truth(rule.guard, env), *refused)))
         return terms.or_(broken)
 
+    def enabled(self, prop: Property, frame: Frame, *, met: bool) -> Term:
+        """Whether some instance of the rule of a SATISFIABLE property is enabled; `met`: and may be taken."""
+        assert prop.of is not None, "SATISFIABLE names one rule"
+        rule, terms, read = self.system.rule(prop.of[0]), self.terms, frame.encoder
+        conds = (rule.guard, *(w.cond for w in rule.wheres)) if met else (rule.guard,)
+        envs = self._valuations((*rule.params, *(rule.choices if met else ())), {})
+        found = terms.or_(terms.and_(read.truth(c, env) for c in conds) for env in envs)
+        return terms.and_((terms.not_(frame.faulted), found))
+
     def _valuations(self, binders: tuple[Binder, ...], env: Mapping[str, Sym]) -> Iterator[Mapping[str, Sym]]:
         for values in product(*(all_values(b.type) for b in binders)):
             found = {b.name: self.shape.constant(b.type, v) for b, v in zip(binders, values, strict=True)}

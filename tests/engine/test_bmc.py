@@ -164,6 +164,22 @@ def test_havoc_that_nothing_satisfies_is_found() -> None:
     assert length(verdicts(system)["pick"]) == 2
 
 
+def picking(guard: Expr, assumed: Expr) -> System:
+    chosen = Binder("k", COUNT)
+    pick = Rule("pick", (), guard, (chosen,), (Where(assumed, "named"),), step="pick")
+    prop = claim("pick", e.TRUE, Kind.SATISFIABLE, "free", of=("pick",))
+    return counting(prop, guard=below(3), rules=[pick])
+
+
+def test_assumption_of_a_rule_that_nothing_meets_makes_it_vacuous() -> None:
+    k = e.param("k", COUNT)
+    two = e.eq(C, e.integer(2))
+    never = e.and_(two, e.lt(e.add(C, e.integer(7)), k))
+    assert verdicts(picking(two, never))["pick"] == Vacuous("the assumptions of `pick` are never met")
+    assert verdicts(picking(e.eq(C, e.integer(5)), never))["pick"] == Proved("every run ends within 3 steps")
+    assert verdicts(picking(two, e.lt(e.integer(8), k)))["pick"] == HoldsUpTo(20)
+
+
 def test_havoc_over_too_many_choices_is_declined() -> None:
     word = Word(32)
     pick = Rule("pick", (), e.TRUE, (Binder("w", word),), (Where(e.FALSE),), step="pick")
@@ -305,8 +321,12 @@ def compare(prop: Property, found: Verdict, facts: Facts) -> None:
         assert isinstance(found, Reached if prop.kind is Kind.REACH else Violated)
     elif facts.longest is not None and facts.longest < STEPS:
         ended = f"every run ends within {facts.longest} steps"
-        reach = Vacuous(f"no state satisfies it: {ended}")
-        assert found == (reach if prop.kind is Kind.REACH else Proved(ended))
+        if prop.kind is Kind.SATISFIABLE and "r0" in facts.enabled - facts.met:
+            assert found == Vacuous("the assumptions of `r0` are never met")
+        elif prop.kind is Kind.REACH:
+            assert found == Vacuous(f"no state satisfies it: {ended}")
+        else:
+            assert found == Proved(ended)
     elif prop.kind is Kind.REACH:
         assert isinstance(found, Unknown)
     else:

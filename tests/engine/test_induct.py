@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from refine.core import expr as e
 from refine.core.expr import Binder, Expr, Op
-from refine.core.system import Assume, Fault, Kind, Place, Property, Rule, System, Var
+from refine.core.system import Assume, Fault, Kind, Place, Property, Rule, System, Var, Where
 from refine.core.types import BOOL, Enum, Index, Int, Option
 from refine.engine import induct as engine
 from refine.engine.bmc import Bounded
@@ -195,6 +195,24 @@ def test_step_claim_is_proved_with_a_lemma_about_states() -> None:
     assert verdicts(system, 1)["even after"] == Proved("1-induction with lemma even")
 
 
+def test_rule_whose_assumptions_no_run_meets_is_not_called_proved() -> None:
+    chosen = e.param("k", COUNT)
+    pick = Rule("pick", (), e.TRUE, (Binder("k", COUNT),), (Where(e.lt(C, chosen), "named"),), step="pick")
+    prop = claim("pick", e.TRUE, kind=Kind.SATISFIABLE, role="free", of=("pick",))
+    base = stepping(prop)
+    assert verdicts(replace(base, rules=(*base.rules, pick))) == {"pick": Proved("1-induction")}
+    late = replace(pick, guard=e.eq(C, e.integer(2)))
+    assert verdicts(replace(base, rules=(*base.rules, late))) == {"pick": Proved("1-induction")}
+    never = replace(pick, wheres=(Where(e.lt(e.integer(7), e.add(C, chosen)), "named"),), guard=below(0))
+    found = verdicts(replace(base, rules=(*base.rules, never)))["pick"]
+    assert isinstance(found, Unknown)
+    assert found.why == "1-induction, but within 3 steps the assumptions of `pick` are never met"
+
+
+def below(n: int) -> Expr:
+    return e.lt(C, e.integer(n))
+
+
 def test_assumptions_hold_in_the_first_state_of_a_step() -> None:
     system = stepping(claim("not seven", not_(7)), assumes=(Assume("small", e.lt(C, e.integer(5))),))
     assert verdicts(system, 1)["not seven"] == Proved("1-induction")
@@ -316,12 +334,13 @@ def agree(prop: Property, found: Verdict, facts: Facts) -> None:
             assert prop.kind is not Kind.REACH
             assert prop.name not in facts.first
         case Vacuous():
-            assert facts.states == 0 or (prop.kind is Kind.REACH and prop.name not in facts.first)
+            unmet = prop.kind is Kind.SATISFIABLE and "r0" in facts.enabled - facts.met
+            assert facts.states == 0 or unmet or (prop.kind is Kind.REACH and prop.name not in facts.first)
         case Violated(trace) | Reached(trace):
             assert len(trace.events) == facts.first[prop.name]
         case Unknown(_, _, cti):
-            assert cti is not None
-            if prop.kind is Kind.STATE:
+            assert cti is not None or prop.kind is Kind.SATISFIABLE
+            if cti is not None and prop.kind is Kind.STATE:
                 last = cti.states()[-1]
                 assert not evaluate(prop.cond, as_valuation(system_of(cti), last))
         case _:

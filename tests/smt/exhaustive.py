@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 
 from refine.core.system import Kind, Property, State, System
 from refine.run.eval import as_valuation, evaluate, havoc_fails, initial, successors
+from refine.smt.shape import all_values
 
 
 @dataclass
@@ -16,6 +18,8 @@ class Facts:
     depth: int = -1  # the greatest distance of a state from the initial ones
     longest: int | None = None  # steps of the longest run, where no run goes on for ever
     first: dict[str, int] = field(default_factory=dict)
+    enabled: set[str] = field(default_factory=set)  # rules whose guard holds in some state
+    met: set[str] = field(default_factory=set)  # and whose choices meet all conditions there
 
 
 def search(system: System, most: int) -> Facts | None:
@@ -31,6 +35,7 @@ def search(system: System, most: int) -> Facts | None:
             for prop in system.properties:
                 if _broken_in(system, prop, state):
                     facts.first.setdefault(prop.name, facts.depth)
+            _note_enabled(system, state, facts)
             edges[state] = []
             for rule, _, _, after in successors(system, state):
                 edges[state].append(after)
@@ -63,6 +68,20 @@ def _broken_in(system: System, prop: Property, state: State) -> bool:
             return havoc_fails(system, system.rule(prop.of[0]), state) is not None
         case _:
             return False
+
+
+def _note_enabled(system: System, state: State, facts: Facts) -> None:
+    if state.fault is not None:
+        return
+    here = as_valuation(system, state)
+    for rule in system.rules:
+        binders = (*rule.params, *rule.choices)
+        for row in product(*(list(all_values(b.type)) for b in binders)):
+            env = {b.name: value for b, value in zip(binders, row, strict=True)}
+            if evaluate(rule.guard, here, None, env):
+                facts.enabled.add(rule.name)
+                if all(evaluate(w.cond, here, None, env) for w in rule.wheres):
+                    facts.met.add(rule.name)
 
 
 def _broken_by(system: System, prop: Property, state: State, step: str, after: State) -> bool:
