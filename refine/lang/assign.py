@@ -245,7 +245,7 @@ def assign_all(
     bare = [a.data for a in accessors if isinstance(a, Expr) and a.op is Op.PARAM and a.data in own]
     others = [a for a in accessors if isinstance(a, Expr) and a.data not in bare]
     if sorted(map(str, bare)) != sorted(own) or any(x.data in own for x in subterms(others)):
-        wanted = ", ".join(name.partition("'")[0] for name in own)
+        wanted = ", ".join(binder.name.partition("'")[0] for binder in bound)
         ex.cx.fail("E0409", f"the target must be indexed by each of {wanted}, once and alone", target.span)
     if variable is None or variable.boxed:
         ex.cx.fail("E0409", "a 'for all' assigns elements of variables", target.span)
