@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import modules
+from tests.tools import modules, suite
 from tests.tools.blocks import Block, blocks, entries, holds, lowered
 from tests.tools.session import masked, patched, play
 
@@ -80,6 +80,32 @@ def test_a_change_must_fit_exactly_once() -> None:
     for text in ("a\nc\n", "a\nb\na\nb\n"):
         with pytest.raises(AssertionError, match="not once"):
             patched(text, "@@\n a\n-b\n")
+
+
+# --- the readme --------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_prints_what_it_says(tmp_path: Path) -> None:
+    for done in play(page("README.md"), tmp_path):
+        assert masked(done.real) == masked(done.written), (
+            f"README.md:{done.line}: {done.command}; if what it prints is right, run "
+            "'python -m tests.tools.refresh README.md'"
+        )
+
+
+def test_the_readme_shows_real_verdicts() -> None:
+    shown = suite.written(page("README.md"))
+    real = suite.sections(suite.output(*suite.SHOWN))
+    assert [part for part in shown[:-1] if not any(suite.same(part, other) for other in real)] == []
+    assert re.match(r"\d+ specifications?, \d+ claims?, ", shown[-1])
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_the_whole_suite_prints() -> None:
+    shown = suite.written(page("README.md"))
+    real = suite.sections(suite.output("spec/"))
+    assert suite.same(shown[-1], real[-1])
+    assert [part for part in shown if not any(suite.same(part, other) for other in real)] == []
 
 
 # --- the architecture --------------------------------------------------------------------------------------------

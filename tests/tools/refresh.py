@@ -1,5 +1,7 @@
 """`python -m tests.tools.refresh PAGE…` brings pages up to date: outputs, rules of examples, the table of modules.
 
+With `--suite`, the output of `make prove` too.
+
 Read what has changed before you commit it.
 """
 
@@ -9,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.tools import modules
+from tests.tools import modules, suite
 from tests.tools.blocks import ELLIPSIS, blocks, lowered, raw_entries
 from tests.tools.session import play
 
@@ -48,7 +50,16 @@ def refresh(page: Path) -> None:
     print(f"{page}: {len(runs)} outputs rewritten")
 
 
+def prove(page: Path) -> None:
+    """Rewrite what `make prove` prints; that takes minutes."""
+    text = page.read_text(encoding="utf-8")
+    page.write_text(suite.replaced(text, suite.output("spec/")), encoding="utf-8")
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        parts(Path(name))
-        refresh(Path(name))
+        if name != "--suite":
+            parts(Path(name))
+            refresh(Path(name))
+            if "--suite" in sys.argv:
+                prove(Path(name))
