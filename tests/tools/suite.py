@@ -1,0 +1,62 @@
+"""What `make prove` prints, and the part of it that the README shows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.tools.blocks import ELLIPSIS
+from tests.tools.session import environment, masked
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SHOWN = ("spec/x86/tlb_shootdown.spte",)  # the files whose verdicts are shown
+_MARKED = re.compile(r"(<!-- prove: .*? -->\n)(.*?)(<!-- end of prove -->)", re.DOTALL)
+_LIMIT = 3600
+
+
+def output(*files: str) -> str:
+    """What `spte prove` prints for some files of the checkout, without diagnostics."""
+    command = [str(Path(sys.executable).parent / "spte"), "prove", *files]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=environment(CHECKOUT), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True, encoding="utf-8", timeout=_LIMIT, check=False,
+    )  # fmt: skip
+    return done.stdout
+
+
+def sections(printed: str) -> list[str]:
+    """The paragraphs of an output, which begin with the name of a file, and its last one, the summary."""
+    return [part.strip("\n") for part in re.split(r"\n\n(?=\S)", printed.strip("\n"))]
+
+
+def shown(printed: str) -> str:
+    """The block of the README, for the output of the whole suite."""
+    parts = sections(printed)
+    picked = [part for part in parts if part.startswith(SHOWN)]
+    return "\n".join(["", "```text", ELLIPSIS, "", *_between(picked), parts[-1], "```", "", ""])
+
+
+def _between(parts: list[str]) -> list[str]:
+    lines = []
+    for part in parts:
+        lines += [part, "", ELLIPSIS, ""]
+    return lines
+
+
+def written(page: str) -> list[str]:
+    """The paragraphs that a page shows, without what is left out."""
+    found = _MARKED.search(page)
+    block = re.search(r"```text\n(.*?)```", found[2], re.DOTALL) if found is not None else None
+    return [part for part in sections(block[1]) if part != ELLIPSIS] if block is not None else []
+
+
+def replaced(page: str, printed: str) -> str:
+    """The page with what the suite prints now."""
+    return _MARKED.sub(lambda found: found[1] + shown(printed) + found[3], page)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two paragraphs differ in times only."""
+    return " ".join(masked(one).split()) == " ".join(masked(other).split())
