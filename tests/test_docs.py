@@ -95,7 +95,9 @@ def test_the_readme_prints_what_it_says(tmp_path: Path) -> None:
 
 def test_the_readme_shows_real_verdicts() -> None:
     shown = suite.written(page("README.md"))
-    real = suite.sections(suite.output(*suite.SHOWN))
+    real = suite.sections(
+        suite.output(*suite.SHOWN, "spec/lib/lock.spte")
+    )  # of several files, warnings are counted
     assert [part for part in shown[:-1] if not any(suite.same(part, other) for other in real)] == []
     assert re.match(r"\d+ specifications?, \d+ claims?, ", shown[-1])
 
