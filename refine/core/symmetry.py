@@ -35,6 +35,7 @@ from refine.core.types import (
 from refine.text.diag import escape
 
 MOST_VISITS = 200_000
+DEEPEST = 40
 Facts = tuple[tuple[Expr, bool], ...]
 
 
@@ -349,16 +350,16 @@ def _implied(x: Expr, facts: Facts) -> bool:
     return x in some
 
 
-def _truth(x: Expr, known: Mapping[Expr, bool]) -> bool | None:
-    """Return the truth value that follows from what is known, if any."""
-    if x in known:
-        return known[x]
+def _truth(x: Expr, known: Mapping[Expr, bool], depth: int = 0) -> bool | None:
+    """Return the truth value that follows from what is known, if any: not looking too deep."""
+    if x in known or depth > DEEPEST:
+        return known.get(x)
     match x.op:
         case Op.NOT:
-            inner = _truth(x.args[0], known)
+            inner = _truth(x.args[0], known, depth + 1)
             return None if inner is None else not inner
         case Op.AND | Op.OR:
-            parts = {_truth(a, known) for a in x.args}
+            parts = {_truth(a, known, depth + 1) for a in x.args}
             decisive = x.op is Op.OR
             return decisive if decisive in parts else None if None in parts else not decisive
         case _:

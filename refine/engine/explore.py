@@ -53,8 +53,9 @@ def explore(
     try:
         canon = Canon(system, symmetric.types) if symmetric.types else None
         program = compile_system(system, asked, symmetric=canon is not None)
-    except Refused as refused:
-        no = Unknown(str(refused), Cause.UNDECIDED)
+    except (Refused, KeyboardInterrupt) as stopped:
+        refused = isinstance(stopped, Refused)
+        no = Unknown(str(stopped), Cause.UNDECIDED) if refused else Unknown("interrupted", Cause.INTERRUPTED)
         return Answer({p.name: LIVENESS if p.kind is Kind.LIVENESS else no for p in asked})
     search = Search(program, asked, limits, progress, canon)
     search.run()
@@ -96,6 +97,7 @@ class Search:
     _front: list[int] = field(default_factory=list)  # the states at this depth without a fault
     _position: int = 0  # how many of them have been expanded
     _following: list[int] = field(default_factory=list)  # states one step further
+    _done: tuple[set[int], ...] = ()  # what the program remembers to have asked
     _forms: dict[int, int] = field(
         default_factory=dict
     )  # under symmetry, the canonical form of each successor
@@ -115,6 +117,7 @@ class Search:
 
     def run(self) -> None:
         """Search until everything is known, nothing is left to ask, or a limit is met."""
+        self._done = tuple(set() for _ in range(self.program.memories))
         try:
             self._search()
         except KeyboardInterrupt:
@@ -133,7 +136,9 @@ class Search:
             add = self._adder(self._following)
             while self._position < len(self._front):
                 chunk = self._front[self._position : self._position + size]
-                fired = expand(chunk, known, add, self.failed.append, self.found, held.mask, held.last)
+                fired = expand(
+                    chunk, known, add, self.failed.append, self.found, held.mask, held.last, self._done
+                )
                 self.transitions += fired
                 self._position += len(chunk)
                 if self.progress is not None:
@@ -187,7 +192,7 @@ class Search:
         beyond = _Beyond(known, self.seen, self.canon)
         found: dict[int, int] = {}
         held = self.held
-        fired = self.program.expand(self._front, beyond, None, None, found, held.mask, held.last)
+        fired = self.program.expand(self._front, beyond, None, None, found, held.mask, held.last, self._done)
         self.bounded = beyond.more
         steps = {k for k, p in enumerate(self.asked) if p.kind is Kind.STEP and self.bounded}
         for k, state in found.items():
@@ -223,7 +228,7 @@ class _Verdicts:
 
     def answer(self) -> Answer:
         search = self.search
-        verdicts = {p.name: self._verdict(k, p) for k, p in enumerate(search.asked)}
+        verdicts = {p.name: self._unless_interrupted(k, p) for k, p in enumerate(search.asked)}
         types = () if search.canon is None else tuple(map(str, search.canon.types))
         return Answer(
             verdicts,
@@ -234,6 +239,12 @@ class _Verdicts:
             complete=search.complete,
             notes=self.notes,
         )
+
+    def _unless_interrupted(self, k: int, p: Property) -> Verdict:
+        try:
+            return self._verdict(k, p)
+        except KeyboardInterrupt:
+            return Unknown("interrupted", Cause.INTERRUPTED)
 
     def _verdict(self, k: int, p: Property) -> Verdict:
         search = self.search
@@ -283,8 +294,6 @@ class _Verdicts:
                     return Unknown(why, Cause.LIMIT)
         except OutOfTime:
             return Unknown("out of time while looking for stuck threads", Cause.TIMEOUT)
-        except KeyboardInterrupt:
-            return Unknown("interrupted while looking for stuck threads", Cause.INTERRUPTED)
         return self._not_refuted(p)
 
     def _stuck_threads(self, *, hope: bool) -> Iterator[tuple[int, int]]:

@@ -39,7 +39,7 @@ class Builder:
         if found is None:
             if len(self._terms) >= MOST_TERMS:
                 raise Refused(
-                    f"unfolds into more than {MOST_TERMS} terms; explicit search does not compile it"
+                    f"the system unfolds into more than {MOST_TERMS} terms; explicit search does not compile it"
                 )
             found = Term(do, args, data, lo, hi)
             self._terms[key] = found

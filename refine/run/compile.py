@@ -6,7 +6,7 @@ says. What a rule assigns becomes one sum; where an assignment is conditional, o
 the rule is split into cases. The generated text contains only integers and generated names.
 
     init(seen, app, fail, found) -> n                      the initial states
-    expand(front, seen, app, fail, found, held, last) -> n  the successors of all states of `front`
+    expand(front, seen, app, fail, found, held, last, done) -> n  the successors of all states of `front`
     thaw(states, held, get) -> n                           see `refine.run.stuck`
 
 The first two return the number of transitions, put each new state into `seen` with its parent (-1 for an initial
@@ -14,14 +14,17 @@ state) and append it to the frontier, a state with a fault to `fail` instead. `f
 which question k is answered, which is about property k. `held[s]` becomes the mask of threads that cannot move in s
 though they are neither finished nor idle, and `last[s]` some successor of such a state, or 0. Under symmetry,
 `app(t, s)` does what is to be done with a raw successor not in `seen`. `thaw` takes from `held[s]` the threads that
-are not in `get(t, 0)` for some successor t, drops what becomes empty, and returns the number of changes.
+are not in `get(t, 0)` for some successor t, drops what becomes empty, and returns the number of changes. `done` has
+the sets in which one search remembers which claims it has asked of which bits.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,10 +49,12 @@ from refine.run.rules import (
     Thread,
     conjuncts,
 )
-from refine.run.terms import Term
+from refine.run.terms import Do, Term, subterms
 from refine.run.write import Writer
 
 MOST_INSTANCES = 20_000
+MOST_REMEMBERED = 22  # bits that claims are remembered by
+WORTH_REMEMBERING = 12  # terms, below which asking again costs less
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class Program:
     init: Callable[..., int]
     expand: Callable[..., int]
     thaw: Callable[..., int] | None  # where STUCK is asked
+    memories: int  # how many sets `expand` needs to remember what it has asked
     # By the number of a SATISFIABLE property whose rule has assumptions: the questions whether these, and its guard,
     # were met.
     met: Mapping[int, int] = field(default_factory=dict)
@@ -96,7 +102,7 @@ def compile_system(system: System, asked: Sequence[Property], *, symmetric: bool
     try:
         return _Compiler(system, asked, symmetric=symmetric).program()
     except RecursionError:
-        raise Refused("nests too deeply; explicit search does not compile it") from None
+        raise Refused("the system nests too deeply; explicit search does not compile it") from None
 
 
 class _Compiler:
@@ -125,16 +131,19 @@ class _Compiler:
     # --- the whole -------------------------------------------------------------------------------------------
 
     def program(self) -> Program:
-        init, body = self._init(), self._body()
-        lines = [*init, *_expander(body, tracks=self.tracks, symmetric=self.symmetric)]
+        claims, digits, memories = self._claims()
+        apart, body = self._body(digits)
+        lines = self._init()
+        names = [f"d{k}" for k in range(memories)]
+        lines += _expander([*apart, *claims, *body], names, tracks=self.tracks, symmetric=self.symmetric)
         if self.tracks:
-            lines += _thawer(body)
+            lines += _thawer([*apart, *body])
         source = "\n".join(lines) + "\n"
         space: dict[str, Any] = {f"K{k}": tuple(codes(type_)) for type_, k in self.rules.lists.items()}
         try:
             exec(compile(source, "<rules>", "exec"), space)
         except (SyntaxError, MemoryError, RecursionError):
-            raise Refused("nests too deeply; explicit search does not compile it") from None
+            raise Refused("the system nests too deeply; explicit search does not compile it") from None
         return Program(
             self.system,
             self.layout,
@@ -143,6 +152,7 @@ class _Compiler:
             space["init"],
             space["expand"],
             space.get("thaw"),
+            memories,
             {k - len(self.asked): k for ks in self.met.values() for k in ks},
             {k - 2 * len(self.asked): k for ks in self.reached.values() for k in ks},
         )
@@ -156,11 +166,12 @@ class _Compiler:
         head = ["def init(seen, app, fail, found):", f" n = 0; s = {start}"]
         return [*head, *_rendered(out.lines, _stores("-1", symmetric=self.symmetric)), " return n"]
 
-    def _body(self) -> list[str]:
-        """Return what is done with one state."""
+    def _body(self, digits: set[int]) -> tuple[list[str], list[str]]:
+        """Return what takes a state apart, `digits` at least, and what the rules do with it."""
         out = Writer(self.layout.bits, 2)
-        self._state_claims(out)
+        out.digits |= digits
         pinned: dict[tuple[Thread, int], list[Instance]] = {}
+        sizes = Counter(t.family for t in self.threads)
         loose = []
         for instance in self._instances():
             if instance.pin is not None:
@@ -170,12 +181,12 @@ class _Compiler:
                     pinned.setdefault((instance.actor, location), []).append(instance)
             else:
                 loose.append(instance)
-        for thread in self.threads:
-            self._thread(out, thread, [pinned.get((thread, k), []) for k in range(thread.locations)])
         for instance in loose:
             with out.scope():
                 self.rules.instance(out, self.builder.fork(), instance)
-        return ["  " + text for text in out.digit_lines()] + out.lines
+        for thread in sorted(self.threads, key=lambda t: -sizes[t.family]):
+            self._thread(out, thread, [pinned.get((thread, k), []) for k in range(thread.locations)])
+        return ["  " + text for text in out.digit_lines()], out.lines
 
     def _instances(self) -> Iterator[Instance]:
         total = 0
@@ -193,9 +204,8 @@ class _Compiler:
             for values in itertools.product(*domains):
                 total += 1
                 if total > MOST_INSTANCES:
-                    raise Refused(
-                        f"has more than {MOST_INSTANCES} instances of rules; explicit search does not compile it"
-                    )
+                    many = f"the system has more than {MOST_INSTANCES} instances of rules"
+                    raise Refused(f"{many}; explicit search does not compile it")
                 env = {b.name: v for b, v in zip(rule.params, values, strict=True)}
                 actor = self._actor(rule, values)
                 known = probe.fork()
@@ -215,18 +225,40 @@ class _Compiler:
 
     # --- claims about states -----------------------------------------------------------------------------------
 
-    def _state_claims(self, out: Writer) -> None:
+    def _claims(self) -> tuple[list[str], set[int], int]:
+        """Return what asks a state about the claims, the digits it reads, and how many memories it needs.
+
+        What reads only a few bits of the state is asked once for each of their values.
+        """
+        out = Writer(self.layout.bits, 2)
         reader = self.rules.reader(self.builder)
+        groups: list[tuple[int, list[tuple[int, Term]]]] = []
         for k, p in enumerate(self.asked):
             if p.kind not in (Kind.STATE, Kind.REACH):
                 continue
             term = reader.term(p.cond, {})
             wanted = term if p.kind is Kind.REACH else self.builder.not_(term)
-            if wanted.const == 0:
-                continue
-            out.count([wanted])
-            with out.scope(), out.tests([] if wanted.const else [wanted]):
+            if wanted.const is None:
+                _join(groups, k, wanted)
+            elif wanted.const:
                 out.line(f"{ASK}{k}")
+        memories = 0
+        for mask, claims in groups:
+            terms = [wanted for _, wanted in claims]
+            remembered = (
+                mask.bit_count() <= MOST_REMEMBERED and len(list(subterms(terms))) > WORTH_REMEMBERING
+            )
+            if remembered:
+                out.line(f"q = {out.masked(mask)}")
+                memories += 1
+            with out.scope(), out.block(f"if q not in d{memories - 1}:") if remembered else nullcontext():
+                if remembered:
+                    out.line(f"d{memories - 1}.add(q)")
+                out.count(terms)
+                for k, wanted in claims:
+                    with out.tests([wanted]):
+                        out.line(f"{ASK}{k}")
+        return out.lines, out.digits, memories
 
     # --- threads -------------------------------------------------------------------------------------------------
 
@@ -297,6 +329,20 @@ class _Compiler:
         return inner.lines
 
 
+def _join(groups: list[tuple[int, list[tuple[int, Term]]]], k: int, wanted: Term) -> None:
+    """Add a claim to a group of claims that read few bits together, or to a new one."""
+    mask = 0
+    for x in subterms([wanted]):
+        if x.do is Do.SLICE:
+            offset, bits = x.data
+            mask |= (1 << bits) - 1 << offset
+    for n, (other, claims) in enumerate(groups):
+        if (mask | other).bit_count() <= MOST_REMEMBERED or mask == other:
+            groups[n] = mask | other, [*claims, (k, wanted)]
+            return
+    groups.append((mask, [(k, wanted)]))
+
+
 # --- the functions around what is done with one state ---------------------------------------------------------------
 
 
@@ -329,8 +375,11 @@ def _stores(parent: str, *, symmetric: bool) -> dict[str, str]:
     }
 
 
-def _expander(body: Sequence[str], *, tracks: bool, symmetric: bool) -> list[str]:
-    start = ["def expand(front, seen, app, fail, found, held, last):", " n = 0", " for s in front:"]
+def _expander(body: Sequence[str], memories: Sequence[str], *, tracks: bool, symmetric: bool) -> list[str]:
+    start = ["def expand(front, seen, app, fail, found, held, last, done):", " n = 0"]
+    if memories:
+        start.append(f" {', '.join(memories)}, = done")
+    start.append(" for s in front:")
     first = ["  b = t = 0"] if tracks else ["  pass"]
     after = ["  if b: held[s] = b; last[s] = t"] if tracks else []
     return [*start, *first, *_rendered(body, _stores("s", symmetric=symmetric)), *after, " return n"]

@@ -47,7 +47,7 @@ def size_of(type_: Type) -> int:
     """Return the number of codes of a scalar or an optional scalar: 0..size-1 are all used."""
     n = cardinality(type_)
     if n is None:
-        raise Refused("has unbounded integers; explicit search cannot list them")
+        raise Refused("the system has unbounded integers; explicit search cannot list them")
     return n
 
 
@@ -71,7 +71,7 @@ def width(type_: Type) -> int:
 
 def _bounded(bits: int) -> int:
     if bits > WIDEST:
-        raise Refused(f"has states of more than {WIDEST} bits; explicit search does not keep them")
+        raise Refused(f"the system has states of more than {WIDEST} bits; explicit search does not keep them")
     return bits
 
 

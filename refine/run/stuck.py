@@ -61,8 +61,11 @@ def stuck_threads(
     for packed in waiting:
         now.pop(packed, None)
     fixed = {} if hope else dict.fromkeys(waiting, everyone)
-    get = _getter(now, fixed, seen, renaming, 0 if hope else everyone)
-    _along_links(program, held.last, now, get, renaming)
+    known = _known(now, fixed, seen, 0 if hope else everyone)
+    get = _of_successor(known, renaming)
+    last = held.last
+    forms = last if renaming is None else {s: renaming.form(t) if t else 0 for s, t in last.items()}
+    _Links(last, forms, 1 << program.layout.bits).free(now, known, get)
     changes, backward = 1, True
     while changes and now:
         # A chain of states that wait for each other runs with the order of discovery, or against it.
@@ -81,29 +84,28 @@ def stuck_threads(
             yield packed, mask
 
 
-def _getter(
-    now: dict[int, int],
-    fixed: Mapping[int, int],
-    seen: Mapping[int, int],
-    renaming: Renaming | None,
-    beyond: int,
-) -> Get:
-    """Return what gives the mask of a successor, in terms of its parent's threads."""
-    if renaming is None and not beyond:
+def _known(now: dict[int, int], fixed: Mapping[int, int], seen: Mapping[int, int], beyond: int) -> Get:
+    """Return what gives the mask of a state, in terms of its own threads."""
+    if not beyond:
         return now.get
 
-    def known(packed: int) -> int:
+    def known(packed: int, _: int) -> int:
         if packed in fixed:
             return fixed[packed]
-        return now.get(packed, 0) if not beyond or packed in seen else beyond
+        return now.get(packed, 0) if packed in seen else beyond
 
+    return known
+
+
+def _of_successor(known: Get, renaming: Renaming | None) -> Get:
+    """Return what gives the mask of a successor, in terms of its parent's threads."""
     if renaming is None:
-        return lambda packed, _: known(packed)
+        return known
     form, placed = renaming.form, renaming.canon.placed
     places: dict[int, tuple[int, ...]] = {}
 
-    def renamed(packed: int, _: int) -> int:
-        mask = known(form(packed))
+    def renamed(packed: int, default: int) -> int:
+        mask = known(form(packed), default)
         if not mask:
             return 0
         after = places.get(packed)
@@ -114,32 +116,46 @@ def _getter(
     return renamed
 
 
-def _along_links(
-    program: Program, last: Mapping[int, int], now: dict[int, int], get: Get, renaming: Renaming | None
-) -> None:
-    """Free along one transition of each state, which the search has written down: chains, followed to their ends."""
-    fault = 1 << program.layout.bits
-    tried: set[int] = set()
-    for start in last:
-        chain: list[int] = []
-        packed = start
-        while packed in now and packed not in tried:
-            tried.add(packed)
-            chain.append(packed)
-            packed = last[packed]
-            if renaming is not None and packed:
-                packed = renaming.form(packed)
-        if chain and 0 < packed < fault and get(packed, 0) == 0:
-            for freed in chain:
-                del now[freed]
-            continue
-        # A chain that bites its own tail is gone through twice: all on the cycle are freed alike.
-        for freed in (*reversed(chain), *(reversed(chain) if packed in now else ())):
-            after = last[freed]
-            mask = now.get(freed, 0)
-            if mask and 0 < after < fault:
-                mask &= get(after, 0)
-                if mask:
-                    now[freed] = mask
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """One transition of each state, which the search has written down."""
+
+    last: Mapping[int, int]  # to a successor as the rules make it, or 0
+    forms: Mapping[int, int]  # to its canonical form
+    fault: int  # where states with a fault begin
+
+    def free(self, now: dict[int, int], known: Get, get: Get) -> None:
+        """Free along the links."""
+        work = [s for s in reversed(self.last) if s in now]
+        before = 2 * len(work)
+        while len(work) < before - before // 8:
+            before, left = len(work), []
+            for packed in work:
+                after = self.forms[packed]
+                if 0 < after < self.fault and not known(after, 0):
+                    del now[packed]
                 else:
-                    del now[freed]
+                    left.append(packed)
+            work = left[::-1]
+        self._along_chains(work, now, get)
+
+    def _along_chains(self, work: list[int], now: dict[int, int], get: Get) -> None:
+        """Follow the links to their ends, and free backwards."""
+        tried: set[int] = set()
+        for start in work:
+            chain: list[int] = []
+            packed = start
+            while packed in now and packed not in tried:
+                tried.add(packed)
+                chain.append(packed)
+                packed = self.forms[packed]
+            # A chain that bites its own tail is gone through twice: all on the cycle are freed alike.
+            for freed in (*reversed(chain), *(reversed(chain) if packed in now else ())):
+                after = self.last[freed]
+                mask = now.get(freed, 0)
+                if mask and 0 < after < self.fault:
+                    mask &= get(after, 0)
+                    if mask:
+                        now[freed] = mask
+                    else:
+                        del now[freed]

@@ -96,7 +96,7 @@ class Translator:
         values = domain_values(binder.type)
         if len(values) > WIDEST_BINDER:
             raise Refused(
-                f"quantifies over {len(values)} values; explicit search unfolds at most {WIDEST_BINDER}"
+                f"a term quantifies over {len(values)} values; explicit search unfolds at most {WIDEST_BINDER}"
             )
         bodies = [self.term(body, {**env, binder.name: self.b.const(v)}) for v in values]
         match x.op:
@@ -127,7 +127,7 @@ class Translator:
         return self.b.add(x, self.b.const(lowest(type_))) if isinstance(type_, Int) else x
 
     def _unbounded(self) -> Term:
-        raise Refused("keeps unbounded integers in a container; explicit search cannot pack them")
+        raise Refused("a term keeps unbounded integers in a container; explicit search cannot pack them")
 
     def default(self, type_: Type) -> Term:
         """Return the value of `type_` that a total operator yields where it is undefined."""

@@ -39,7 +39,9 @@ class Writer:
 
     def line(self, text: str) -> None:
         if len(self.lines) >= MOST_LINES:
-            raise Refused(f"compiles to more than {MOST_LINES} lines; explicit search does not run it")
+            raise Refused(
+                f"the system compiles to more than {MOST_LINES} lines; explicit search does not run it"
+            )
         self.lines.append(" " * self._indent + text)
 
     @contextmanager
@@ -266,6 +268,7 @@ class Writer:
 
     def shifted(self, x: Term, at: int) -> str:
         """Return the text of `x` shifted left, in parentheses."""
+        self._settle(x)
         if x.do is Do.CONST:
             return str(x.lo << at)
         if x.do is Do.SLICE and x not in self._names and self._uses.get(x, 0) <= 1:
@@ -313,6 +316,12 @@ class Writer:
             return "s", offset
         self.digits.add(digit)
         return f"w{digit}", offset - digit * LIMB
+
+    def masked(self, mask: int) -> str:
+        """Return the text of some bits of the state, where they are."""
+        low = (mask & -mask).bit_length() - 1
+        source, at = self._source(low, mask.bit_length() - low)
+        return f"{source} & {mask >> low << at}"
 
     def digit_lines(self) -> list[str]:
         """Return the lines that take the state apart into the digits that were used."""
