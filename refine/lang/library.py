@@ -120,6 +120,6 @@ def _try(cx: Context, function: Function, anyone: e.Expr) -> None:
                 cx.fail("E0404", f"'{decl.name.name}' must end with 'return'", decl.body.span)
         case ast.Proc():
             family = Family(0, f"proc {decl.name.name}", None, None)
-            Tree(family, cx, None, anyone, inner).build(decl.body)
+            Tree(family, cx, None, anyone, inner, calls=(decl,)).build(decl.body)
         case _:
             pass

@@ -286,6 +286,11 @@ class Tree:
                 to = frame.loop.out if isinstance(stmt, ast.Break) else frame.loop.again
                 return self.leave(frame, frame.loop.depth, stmt.span, scope, path, to)
             case ast.Return(value):
+                if value is not None and not self.calls:
+                    self.cx.fail("E0404", "a thread returns nothing", stmt.span)
+                if value is not None and self.calls[-1].result is None:
+                    proc = self.calls[-1].name.name
+                    self.cx.fail("E0404", f"'{proc}' declares no result to return", stmt.span)
                 if value is not None:
                     self.cx.fail("E0901", "a procedure with a result is not implemented yet", stmt.span)
                 return self.leave(frame, frame.back_depth, stmt.span, scope, path, frame.back)
