@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from refine.cli.live import Live
+from refine.cli.status import CONTRADICTION
 from refine.engine.decide import Sizes
 from refine.engine.verdict import Cause, Tick
 from refine.report import json as as_json
@@ -105,8 +106,7 @@ class TextSink:
         self._live.show("\n".join(line for _, line in self._ticks.values()))
 
     def summary(self, total: text.Totals, seconds: float, interrupted: bool, status: int) -> None:
-        del status
-        self._out(text.summary(total, seconds, interrupted))
+        self._out(text.summary(total, seconds, interrupted, faulty=status == CONTRADICTION))
 
     def _out(self, what: str) -> None:
         self._live.clear()

@@ -12,6 +12,7 @@ from refine.core.types import Type, Value, show_value
 from refine.run.eval import evaluate, values_of
 
 MOST_LINES = 12
+_NUMBER = "'"  # what lowering puts between a bound name and its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _explain(x: Expr, here: Setting, *, wanted: bool) -> list[str]:
             for value in values_of(binder.type):
                 one = here.with_param(binder, value)
                 if bool(one.value(x.args[0])) is not wanted:
-                    shown = f"with {binder.name} = {show_value(binder.type, value)}:"
+                    shown = f"with {binder.name.partition(_NUMBER)[0]} = {show_value(binder.type, value)}:"
                     return [shown, *_explain(x.args[0], one, wanted=wanted)]
             raise AssertionError("a universal claim fails for some value")
         case _ if here.filled(x).op is Op.CONST:

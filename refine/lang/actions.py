@@ -21,6 +21,7 @@ from refine.lang.scope import Bound, Broken, Function, Scope, Variable
 from refine.text.span import Span
 
 Env = dict[str, Expr]
+Rest = tuple[tuple[ast.Stmt, ...], Scope]  # actions that are still to come, and where their names are
 
 MAX_CALLS = 40  # nesting of op calls
 MAX_ACTIONS = 20_000  # actions of one step, ops expanded
@@ -49,7 +50,6 @@ class Outcome:
     wheres: list[Where] = field(default_factory=list)
     choices: list[Binder] = field(default_factory=list)
     guards: list[Expr] = field(default_factory=list)
-    effects: list[tuple[str, str, Expr | None, Span]] = field(default_factory=list)
     touched: list[Touch] = field(default_factory=list)
     count: int = 0
 
@@ -70,12 +70,13 @@ class Exec:
     calls: tuple[Function, ...] = ()
     sheltered: bool = False  # inside a library's op: its own atomicity, not the step's
     me: Expr | None = None  # the thread that acts
+    released: list[tuple[str, Expr | None, Span]] = field(default_factory=list)  # instances given up so far
 
     def fork(self, cond: Expr) -> Exec:
         """The same point under a further condition, with an environment of its own."""
         return Exec(
             self.cx, self.step, self.out, dict(self.env), e.and_(self.path, cond), self.entry, self.first,
-            self.local, dict(self.held), self.calls, self.sheltered, self.me,
+            self.local, dict(self.held), self.calls, self.sheltered, self.me, list(self.released),
         )  # fmt: skip
 
     # --- evaluation -------------------------------------------------------------------------------------------
@@ -234,8 +235,15 @@ class Exec:
             no.block((other,), scope)
         elif other is not None:
             no.block(other.stmts, scope)
-        self.merge([(test, yes.env), (e.TRUE, no.env)])
-        self.held = {h: v if no.held.get(h, yes.held.get(h)) == v else False for h, v in yes.held.items()}
+        self.join([(test, yes), (e.TRUE, no)])
+
+    def join(self, arms: list[tuple[Expr, Exec]]) -> None:
+        """Goes on after branches: what each did under its condition; a hold is sure if it is after every one."""
+        self.merge([(cond, arm.env) for cond, arm in arms])
+        after = [arm.held for _, arm in arms]
+        touched = dict.fromkeys(hold for held in after for hold in held)
+        self.held = {hold: all(held.get(hold, False) for held in after) for hold in touched}
+        self.released = [r for _, arm in arms for r in arm.released if r not in self.released] + self.released
 
     def merge(self, arms: list[tuple[Expr, Env]]) -> None:
         """Joins environments; the first whose condition holds counts, and the last one's always does."""
@@ -262,8 +270,8 @@ class Exec:
             cond = e.eq(pick, e.integer(k))
             arm = self.fork(cond)
             arm.block(stmts, scope)
-            arms.append((cond, arm.env))
-        self.merge(arms)
+            arms.append((cond, arm))
+        self.join(arms)
 
     def where(self, cond: Expr, assume: str | None, span: Span) -> None:
         """Restricts the choices, unless the step has become undefined before this point."""
@@ -351,19 +359,27 @@ class Exec:
         self.first = False
         return result if want is not None else None
 
-    def tail(self, stmts: tuple[ast.Stmt, ...], scope: Scope, want: Type | None) -> Expr | None:
-        """Carries out an op's actions up to a `return` on every way; None where a way comes to the end without."""
+    def tail(
+        self, stmts: tuple[ast.Stmt, ...], scope: Scope, want: Type | None, later: tuple[Rest, ...] = ()
+    ) -> Expr | None:
+        """Carries out an op's actions, and then those that come `later`, up to a `return` on every way.
+
+        None where a way comes to the end without one.
+        """
         for k, stmt in enumerate(stmts):
             if isinstance(stmt, ast.Return):
                 if k + 1 < len(stmts):
                     self.cx.fail("E0404", "nothing after a 'return' is carried out", stmts[k + 1].span)
                 return self.returned(stmt, scope, want)
             if isinstance(stmt, ast.If) and _returns(stmt):
-                return self.split(stmt, stmts[k + 1 :], scope, want)
+                return self.split(stmt, scope, want, ((stmts[k + 1 :], scope), *later))
             with suppress(Abort):
                 self.action(stmt, scope)
             self.first = False
-        return None
+        if not later:
+            return None
+        (following, around), *rest = later
+        return self.tail(following, around.child(), want, tuple(rest))
 
     def returned(self, stmt: ast.Return, scope: Scope, want: Type | None) -> Expr:
         if want is None:
@@ -374,21 +390,15 @@ class Exec:
             self.cx.fail("E0404", f"this op returns a value of type {want}", stmt.span)
         return self.result(stmt.value, scope, want, ghost_ok=False)
 
-    def split(self, stmt: ast.If, rest: tuple[ast.Stmt, ...], scope: Scope, want: Type | None) -> Expr | None:
-        """An `if` with a `return` in it: what follows is carried out on the ways that have not returned."""
+    def split(self, stmt: ast.If, scope: Scope, want: Type | None, later: tuple[Rest, ...]) -> Expr | None:
+        """An `if` with a `return` in it: what comes later is carried out on the ways that have not returned."""
         test = self.value(stmt.cond, scope, BOOL, ghost_ok=False)
         self.first = False
         other = stmt.other
         blocks = (stmt.then.stmts, (other,) if isinstance(other, ast.If) else other.stmts if other else ())
-        arms = []
-        for cond, stmts in zip((test, e.not_(test)), blocks, strict=True):
-            arm = self.fork(cond)
-            value = arm.tail(stmts, scope.child(), want)
-            if value is None:
-                value = arm.tail(rest, scope.child(), want)
-            arms.append((cond, arm, value))
-        self.merge([(cond, arm.env) for cond, arm, _ in arms])
-        yes, no = arms[0][2], arms[1][2]
+        arms = [self.fork(test), self.fork(e.not_(test))]
+        yes, no = (arm.tail(b, scope.child(), want, later) for arm, b in zip(arms, blocks, strict=True))
+        self.join([(test, arms[0]), (e.TRUE, arms[1])])
         return None if yes is None or no is None else e.ite(test, yes, no)
 
     def effects(self, decl: ast.Op, function: Function, node: ast.Call) -> None:
@@ -399,8 +409,8 @@ class Exec:
                 self.cx.fail("E0203", f"'{hold.name}' is no hold of this type", hold.span)
             name, index = where
             if word == "acquires":
-                for done, other, at, span in self.out.effects:
-                    if done == "releases" and other == name and at is index:
+                for other, at, span in self.released:
+                    if other == name and at is index:
                         self.cx.fail(
                             "E0402",
                             f"'{name}' is released and acquired again in one step: nobody could come between",
@@ -409,7 +419,8 @@ class Exec:
                         )
             if word == "releases" or decl.result is None:  # an op with a result may have failed to take it
                 self.held[f"{name}.{hold.name}"] = word == "acquires"
-            self.out.effects.append((word, name, index, node.span))
+            if word == "releases":
+                self.released.append((name, index, node.span))
 
 
 def _conjuncts(x: Expr) -> tuple[Expr, ...]:

@@ -183,8 +183,8 @@ def totals(files: Iterable[FileResult], libraries: int = 0, skipped: int = 0) ->
     )
 
 
-def summary(total: Totals, seconds: float, interrupted: bool = False) -> str:
-    """The last line of a run."""
+def summary(total: Totals, seconds: float, interrupted: bool = False, faulty: bool = False) -> str:
+    """The last line of a run; `faulty` where the tool itself failed."""
     parts = [_count(total.files, "specification"), _count(total.claims, "claim"), _count(total.sizes, "size")]
     if total.libraries:
         parts.append(_count(total.libraries, "library", "libraries"))
@@ -194,6 +194,8 @@ def summary(total: Totals, seconds: float, interrupted: bool = False) -> str:
         bad.append(f"{_count(total.skipped, 'file')} not checked")
     if interrupted:
         bad.append("interrupted")
+    if faulty:
+        bad.append("the tool failed")
     fine = "all as declared" if total.files or total.libraries else "nothing was checked"
     return tidy(wrap(f"{', '.join(parts)}, {seconds:.1f} s: {', '.join(bad) or fine}", _CELLS))
 

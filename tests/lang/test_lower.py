@@ -609,3 +609,10 @@ def test_what_uses_a_broken_declaration_is_no_error_too() -> None:
     assert loaded is not None
     assert lower(loaded, {}, reporter) is None
     assert [d.code for d in reporter.sorted()] == ["E0301", "E0201"]
+
+
+def test_an_op_that_has_returned_does_nothing_more() -> None:
+    op = "op f() -> bool { if (a) { if (n == 0) { return true; } n = 1; } n = 2; return false; }"
+    shown = rule(f"{op} thread t {{ step s {{ a = f(); }} }}", "t.s")
+    assert "a' = a && n == 0" in shown
+    assert "n' = a ? n == 0 ? n : 2 : 2" in shown
