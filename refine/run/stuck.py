@@ -129,10 +129,10 @@ class _Links:
         work = [s for s in reversed(self.last) if s in now]
         before = 2 * len(work)
         while len(work) < before - before // 8:
-            before, left = len(work), []
+            before, left, forms, fault = len(work), list[int](), self.forms, self.fault
             for packed in work:
-                after = self.forms[packed]
-                if 0 < after < self.fault and not known(after, 0):
+                after = forms[packed]
+                if 0 < after < fault and not known(after, 0):
                     del now[packed]
                 else:
                     left.append(packed)
@@ -142,18 +142,22 @@ class _Links:
     def _along_chains(self, work: list[int], now: dict[int, int], get: Get) -> None:
         """Follow the links to their ends, and free backwards."""
         tried: set[int] = set()
+        add, last, forms, fault = tried.add, self.last, self.forms, self.fault
         for start in work:
+            if start in tried:
+                continue
             chain: list[int] = []
             packed = start
             while packed in now and packed not in tried:
-                tried.add(packed)
+                add(packed)
                 chain.append(packed)
-                packed = self.forms[packed]
+                packed = forms[packed]
             # A chain that bites its own tail is gone through twice: all on the cycle are freed alike.
-            for freed in (*reversed(chain), *(reversed(chain) if packed in now else ())):
-                after = self.last[freed]
+            chain.reverse()
+            for freed in chain if packed not in now else chain + chain:
+                after = last[freed]
                 mask = now.get(freed, 0)
-                if mask and 0 < after < self.fault:
+                if mask and 0 < after < fault:
                     mask &= get(after, 0)
                     if mask:
                         now[freed] = mask
