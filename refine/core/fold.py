@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from refine.core import expr as e
 from refine.core.expr import Binder, Expr, Op
+from refine.core.types import Int
 
 
 def rebuild(x: Expr, args: tuple[Expr, ...]) -> Expr:
@@ -40,7 +41,7 @@ def rebuild(x: Expr, args: tuple[Expr, ...]) -> Expr:
         case Op.MOD:
             return e.mod(*args)
         case Op.SOME:
-            return e.some(*args)
+            return e.some(*(_as_before(a, b) for a, b in zip(args, x.args, strict=True)))
         case Op.IS_SOME:
             return e.is_some(*args)
         case Op.GET:
@@ -53,9 +54,16 @@ def rebuild(x: Expr, args: tuple[Expr, ...]) -> Expr:
             return e.store(*args)
         case Op.FORALL | Op.EXISTS | Op.COUNT | Op.COLLECT | Op.LAMBDA:
             assert isinstance(x.data, Binder), "a binder node carries its binder"
-            return e.bind(x.op, x.data, *args)
+            return e.bind(x.op, x.data, *(_as_before(a, b) for a, b in zip(args, x.args, strict=True)))
         case _:
             return e.node(x.op, x.type, args, x.data)
+
+
+def _as_before(new: Expr, old: Expr) -> Expr:
+    """`new` in the bounds of what it replaces, where those are part of the type of the whole."""
+    if isinstance(old.type, Int) and old.type.bounded and isinstance(new.type, Int):
+        return e.narrow(new, old.type)
+    return new
 
 
 def transform(x: Expr, leaf: Callable[[Expr], Expr | None], memo: dict[Expr, Expr] | None = None) -> Expr:

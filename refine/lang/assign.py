@@ -185,6 +185,15 @@ def havoc(ex: Exec, target: ast.Lvalue, where: ast.Expr | None, scope: Scope, sp
     if where is not None:
         ghost = variable is not None and variable.storage == "ghost"
         cond = ex.value(where, scope, BOOL, ghost_ok=ghost)
+        # That there is a value is asked of the step's choices together: right only where no earlier one matters.
+        others = {c.name for c in ex.out.choices} - {choice.name}
+        if any(x.op is Op.PARAM and x.data in others for x in subterms([ex.path, cond])):
+            ex.cx.fail(
+                "E0901",
+                "a 'where' that depends on an earlier choice of the same step is not implemented yet",
+                span,
+                "make them two steps",
+            )
         ex.where(cond, None, span)
 
 

@@ -43,6 +43,14 @@ def rule(text: str, name: str) -> list[str]:
     return part(system(STATE + text), f"rule {name}")
 
 
+def errors(text: str) -> set[str]:
+    reporter = Reporter()
+    loaded = load_text(f"protocol example;\n{STATE}{text}", "example.spte", [], reporter)
+    assert loaded is not None
+    lower(loaded, {}, reporter)
+    return {d.code for d in reporter.sorted()}
+
+
 def warnings(text: str) -> list[str]:
     reporter = Reporter()
     loaded = load_text(f"protocol example;\n{STATE}{text}", "example.spte", [], reporter)
@@ -616,3 +624,10 @@ def test_an_op_that_has_returned_does_nothing_more() -> None:
     shown = rule(f"{op} thread t {{ step s {{ a = f(); }} }}", "t.s")
     assert "a' = a && n == 0" in shown
     assert "n' = a ? n == 0 ? n : 2 : 2" in shown
+
+
+def test_a_havoc_that_depends_on_an_earlier_choice_is_refused() -> None:
+    """Otherwise a way on which no value fits would hide behind another way."""
+    for step in ("havoc n; havoc m where m > n;", "maybe { havoc n where n > 5; }"):
+        codes = errors(f"shared int(0..3) m = 0; thread t {{ step s {{ {step} }} }}")
+        assert "E0901" in codes, step

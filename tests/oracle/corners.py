@@ -97,8 +97,8 @@ CORNERS = {
         shared int(0..2)? x = none;
         shared int(0..2) y = 0;
         thread t {
-            step a { choose { y = 3 + y; assume no: false; or assume later: y == 0; y = x;
-                           or havoc y where y > x; } }
+            step a { choose { y = 3 + y; assume no: false; or assume later: y == 0; y = x; } }
+            step b { havoc y where y > x; }
         }
         rule fill when x == none { x = 1; }""",
     "a when, an argument and local code that are undefined": """

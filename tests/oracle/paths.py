@@ -153,7 +153,7 @@ class Paths(Deeds):
         args = [self.expr(t, env, 1) for t in proc.formals]
         if proc.on is not None:
             name, dims = proc.on
-            args.insert(0, name + "".join(f"[{self.literal(d, spot.env)}]" for d in dims))
+            args.insert(0, name + "".join(f"[{self.literal(d, self.own(spot))}]" for d in dims))
         return f"{label}: {proc.name}({', '.join(args)});"
 
     def inside(self, spot: Spot) -> Spot:
