@@ -34,6 +34,7 @@ class Typer:
     cx: Context
     old_ok: bool = False
     in_step: bool = False
+    in_old: bool = False
     reads: list[tuple[Variable, Span]] = field(default_factory=list)
     sure: list[Check] = field(default_factory=list)  # of what is never undefined; symmetry wants to see them
     active: list[Function] = field(default_factory=list)
@@ -147,7 +148,13 @@ class Typer:
                     self.cx.fail(
                         "E0408", "'old' has no meaning here: only in steps, ops and step claims", node.span
                     )
-                term = self.expr(inner, scope, want)
+                if self.in_old:  # one state before is all there is
+                    return self.expr(inner, scope, want)
+                self.in_old = True
+                try:
+                    term = self.expr(inner, scope, want)
+                finally:
+                    self.in_old = False
                 return Term(e.old(term.expr), tuple(Check(e.old(c.bad), c.what, c.span) for c in term.checks))
             case ast.Call():
                 return call(self, node, scope)
