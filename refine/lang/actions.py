@@ -15,7 +15,17 @@ from refine.core.types import BOOL, Array, Int, Type, default
 from refine.lang import ast
 from refine.lang.assign import assign, for_all, havoc, only_ghosts
 from refine.lang.calls import arguments, callee
-from refine.lang.context import Abort, Check, Context, Term, array_dims, both, core_type, needs_value
+from refine.lang.context import (
+    MAX_CALLS,
+    Abort,
+    Check,
+    Context,
+    Term,
+    array_dims,
+    both,
+    core_type,
+    needs_value,
+)
 from refine.lang.exprs import Typer
 from refine.lang.scope import Bound, Broken, Function, Scope, Variable
 from refine.text.span import Span
@@ -23,7 +33,6 @@ from refine.text.span import Span
 Env = dict[str, Expr]
 Rest = tuple[tuple[ast.Stmt, ...], Scope]  # actions that are still to come, and where their names are
 
-MAX_CALLS = 40  # nesting of op calls
 MAX_ACTIONS = 20_000  # actions of one step, ops expanded
 
 
@@ -147,7 +156,7 @@ class Exec:
     def action(self, stmt: ast.Stmt, scope: Scope) -> None:
         self.out.count += 1
         if self.out.count > MAX_ACTIONS:
-            self.cx.fail("E0511", "this step has too many actions when ops are expanded", stmt.span)
+            self.cx.too_large("this step has too many actions when ops are expanded", stmt.span)
         match stmt:
             case ast.Local(type, name, dims, init):
                 item = core_type(self.cx, scope, type)
@@ -320,8 +329,10 @@ class Exec:
             )
         if not isinstance(decl, ast.Op):
             self.cx.fail("E0404", f"'{node.name.name}' only has a value; it does nothing", node.span)
-        if any(f.decl is decl for f in self.calls) or len(self.calls) > MAX_CALLS:
+        if any(f.decl is decl for f in self.calls):
             self.cx.fail("E0407", "an op cannot call itself", node.span)
+        if len(self.calls) > MAX_CALLS:
+            self.cx.too_large(f"ops call each other more than {MAX_CALLS} deep", node.span)
         if self.local:
             self.cx.fail("E0404", f"'{node.name.name}' is an op: it belongs in a step", node.span)
         terms = arguments(typer, node, function, args, scope)

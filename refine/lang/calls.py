@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from refine.lang import ast
 from refine.lang.access import place
 from refine.lang.builtins import BUILTINS, call_builtin
-from refine.lang.context import Check, Term, core_type
+from refine.lang.context import MAX_CALLS, Check, Term, core_type
 from refine.lang.infer import peek_instance
 from refine.lang.scope import Bound, Function, Instance, Scope
 from refine.text.diag import suggest
@@ -89,6 +89,8 @@ def apply(typer: Typer, function: Function, names: list[str], terms: list[Term],
     if key not in typer.memo:
         if any(f.decl is function.decl for f in typer.active):
             typer.cx.fail("E0407", "a function cannot call itself", span)
+        if len(typer.active) > MAX_CALLS:
+            typer.cx.too_large(f"functions call each other more than {MAX_CALLS} deep", span)
         if isinstance(function.decl, ast.Requires):
             typer.cx.fail("E0204", f"this instance gives no '{function.decl.name.name}'", span)
         typer.active.append(function)

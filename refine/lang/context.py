@@ -28,12 +28,22 @@ from refine.text.diag import Reporter, suggest
 from refine.text.span import Span
 
 MAX_SIZE = 256  # values of a type that arrays, sets or quantifiers range over
+MAX_CALLS = 40  # nesting of calls of functions, or of ops
 MAX_DEPTH = 300  # nesting of a lowered expression
+MAX_CALLS = 40  # nesting of calls of functions, of ops, of procedures
+MAX_STATE = 200_000  # scalars in all variables
+MAX_PARTS = 1000  # types that a struct is made of, down to the last field
+MAX_WAYS = 256  # ways from a location to the next steps
+MAX_NUMBER = 1 << 128  # what a number may become before its range is checked
 MAX_POINTS = 4000  # steps and choices of a thread, procedures expanded
 
 
 class Abort(Exception):
     """Gives up the statement or item at hand; its error has been reported."""
+
+
+class TooLarge(Exception):
+    """Gives up the whole lowering; its error has been reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,7 @@ class Context:
     )  # labels and step paths of each thread, for edits
     env: dict[str, Expr] = field(default_factory=dict)  # every state variable, as itself
     declared: frozenset[str] = frozenset()  # what the file declares anywhere
+    taken: int = 0  # scalars in the variables so far
     _fresh: int = 0
 
     def fresh(self, name: str) -> str:
@@ -98,6 +109,20 @@ class Context:
     def fail(self, code: str, message: str, span: Span, help: str | None = None) -> NoReturn:
         self.reporter.error(code, message, span, help)
         raise Abort
+
+    def too_large(self, message: str, span: Span) -> NoReturn:
+        self.reporter.error("E0511", message, span)
+        raise TooLarge
+
+    def take(self, type_: Type, span: Span) -> None:
+        """Counts a variable of the type; refuses what no machine could hold."""
+        self.taken += scalars(type_)
+        if self.taken > MAX_STATE:
+            self.taken -= scalars(type_)
+            self.fail(
+                "E0510", f"with this the variables have more than {MAX_STATE} elements", span,
+                "give its arrays smaller indices, or make the sizes of types parameters",
+            )  # fmt: skip
 
     def lookup(self, scope: Scope, name: str, span: Span) -> Entity:
         found = scope.find(name)
@@ -209,6 +234,28 @@ def needs_value(cx: Context, type_: Type, init: ast.Expr | None, name: ast.Ident
             "E0310", f"'{name.name}' needs a value to start with: {why} all alike", name.span,
             f"declare it as {bare}?, which starts as none" if bare == type_ else None,
         )  # fmt: skip
+
+
+def scalars(type_: Type) -> int:
+    """How many scalars a value of the type has."""
+    match type_:
+        case Array(dom, item):
+            return (cardinality(dom) or 1) * scalars(item)
+        case Struct(_, fields):
+            return sum(scalars(field) for _, field in fields)
+        case _:
+            return 1
+
+
+def parts(type_: Type) -> int:
+    """How many types a type is made of."""
+    match type_:
+        case Array(_, item):
+            return 1 + parts(item)
+        case Struct(_, fields):
+            return 1 + sum(parts(field) for _, field in fields)
+        case _:
+            return 1
 
 
 def array_dims(cx: Context, scope: Scope, dims: tuple[ast.Dim, ...]) -> tuple[Type, ...]:

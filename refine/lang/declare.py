@@ -44,8 +44,6 @@ from refine.lang.scope import (
 from refine.text.diag import suggest
 from refine.text.span import Span
 
-MAX_STATE = 200_000  # entries of one variable's arrays
-
 
 def declare(cx: Context, loaded: Loaded, sizes: Mapping[str, int]) -> Declared:
     """The declarations of a file at given values of its parameters."""
@@ -183,7 +181,10 @@ class _Maker:
                     if field_name.name in (f for f, _ in typed):
                         cx.fail("E0202", f"'{field_name.name}' is declared twice", field_name.span)
                     typed.append((field_name.name, made_type))
-                self.add(scope, name, TypeName(Struct(name.name, tuple(typed))))
+                made_struct = Struct(name.name, tuple(typed))
+                if parts(made_struct) > MAX_PARTS:
+                    cx.fail("E0510", f"'{name.name}' is made of more than {MAX_PARTS} types", name.span)
+                self.add(scope, name, TypeName(made_struct))
 
     def enum(
         self,
@@ -262,15 +263,7 @@ class _Maker:
         type_ = base
         for dim in reversed((*outer, *dims)):
             type_ = Array(dim, type_)
-        count = 1
-        for dim in (*outer, *dims):
-            count *= cardinality(dim) or 1
-        if count > MAX_STATE:
-            cx.fail(
-                "E0510",
-                f"'{item.name.name}' would have {count} elements; at most {MAX_STATE} are possible",
-                item.name.span,
-            )
+        cx.take(type_, item.name.span)
         named = scope.find(item.type.name.name) if isinstance(item.type, ast.NamedType) else None
         edges = named.edges if isinstance(named, TypeName) else None
         name = f"{owner}{item.name.name}"

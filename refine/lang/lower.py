@@ -12,7 +12,7 @@ from refine.core.fold import substitute, subterms
 from refine.core.types import BOOL, Array, default
 from refine.lang import ast
 from refine.lang.actions import Exec, Outcome
-from refine.lang.context import MAX_DEPTH, Abort, Context, domain_type
+from refine.lang.context import MAX_DEPTH, Abort, Context, TooLarge, domain_type
 from refine.lang.declare import declare
 from refine.lang.declared import Declared, RuleSource
 from refine.lang.flow import Flow, Location, Way
@@ -49,10 +49,20 @@ def lower(loaded: Loaded, sizes: Mapping[str, int], reporter: Reporter) -> core.
         return None
     if loaded.file.role == "library":
         return _library(loaded, values, reporter)
-    system = _Lowering(cx, loaded, values).system()
+    system = _system(cx, loaded, values)
     if sum(d.severity.name == "ERROR" for d in reporter.diagnostics) > before:
         return None
     return system
+
+
+def _system(cx: Context, loaded: Loaded, values: Mapping[str, int]) -> core.System | None:
+    try:
+        return _Lowering(cx, loaded, values).system()
+    except TooLarge:
+        return None
+    except RecursionError:
+        cx.reporter.error("E0511", "what is declared here nests too deeply", loaded.file.name.span)
+        return None
 
 
 def _library(loaded: Loaded, values: Mapping[str, int], reporter: Reporter) -> core.System | None:
@@ -60,7 +70,7 @@ def _library(loaded: Loaded, values: Mapping[str, int], reporter: Reporter) -> c
     attempts = []
     for kind in ("index", "ring", "slot", "gfn"):
         trial = Reporter()
-        system = _Lowering(Context(trial), client_of(loaded, kind), values).system()
+        system = _system(Context(trial), client_of(loaded, kind), values)
         attempts.append((len(trial.diagnostics), trial, system))
         if not trial.has_errors:
             break

@@ -234,11 +234,7 @@ class Tree:
     ) -> Point | None:
         self.count += 1
         if self.count > MAX_POINTS:
-            if self.count == MAX_POINTS + 1:
-                self.cx.reporter.error(
-                    "E0511", "this thread becomes too large when procedures are expanded", stmt.span
-                )
-            raise Abort
+            self.cx.too_large("this thread becomes too large when procedures are expanded", stmt.span)
         label = getattr(stmt, "label", None)
         if label is not None:
             path = (*path, label.name)
