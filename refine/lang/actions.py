@@ -17,6 +17,7 @@ from refine.lang.assign import assign, for_all, havoc, only_ghosts
 from refine.lang.calls import arguments, callee
 from refine.lang.context import (
     MAX_CALLS,
+    MAX_STATE,
     Abort,
     Check,
     Context,
@@ -25,6 +26,7 @@ from refine.lang.context import (
     both,
     core_type,
     needs_value,
+    scalars,
 )
 from refine.lang.exprs import Typer
 from refine.lang.scope import Bound, Broken, Function, Scope, Variable
@@ -163,6 +165,8 @@ class Exec:
                 full = item
                 for dim in reversed(array_dims(self.cx, scope, dims)):
                     full = Array(dim, full)
+                if scalars(full) > MAX_STATE:
+                    self.cx.fail("E0510", f"this has more than {MAX_STATE} elements", name.span)
                 if name.name in scope.names:
                     self.cx.fail("E0202", f"'{name.name}' is declared twice in this block", name.span)
                 needs_value(self.cx, full, init, name)

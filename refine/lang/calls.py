@@ -109,16 +109,15 @@ def apply(typer: Typer, function: Function, names: list[str], terms: list[Term],
                     inner,
                     core_type(typer.cx, function.type_scope or function.scope, function.result),
                 )
-            typer.memo[key] = (term, typer.reads)
+            once = {v.name: (v, at) for v, at in reversed(typer.reads)}  # each variable
+            typer.memo[key] = (term, list(once.values()))
         finally:
             typer.reads, typer.old_ok = outer, old_ok
             typer.active.pop()
     term, reads = typer.memo[key]
     typer.reads += [(v, span) for v, _ in reads]
-    return Term(
-        term.expr,
-        (*(c for t in terms for c in t.checks), *(Check(c.bad, c.what, span) for c in term.checks)),
-    )
+    inside = {(c.bad, c.what): Check(c.bad, c.what, span) for c in term.checks}  # each once
+    return Term(term.expr, (*(c for t in terms for c in t.checks), *inside.values()))
 
 
 def root_of(node: ast.Expr) -> ast.Expr:

@@ -28,7 +28,6 @@ from refine.text.diag import Reporter, suggest
 from refine.text.span import Span
 
 MAX_SIZE = 256  # values of a type that arrays, sets or quantifiers range over
-MAX_CALLS = 40  # nesting of calls of functions, or of ops
 MAX_DEPTH = 300  # nesting of a lowered expression
 MAX_CALLS = 40  # nesting of calls of functions, of ops, of procedures
 MAX_STATE = 200_000  # scalars in all variables

@@ -17,12 +17,11 @@ from refine.core.types import (
     Struct,
     Thread,
     Type,
-    cardinality,
     default,
     domain_values,
 )
 from refine.lang import ast
-from refine.lang.context import MAX_SIZE, Abort, Context, array_dims, core_type, needs_value
+from refine.lang.context import MAX_PARTS, MAX_SIZE, Abort, Context, array_dims, core_type, needs_value, parts
 from refine.lang.declared import FREE, Declared, RuleSource, Stated, StateVar
 from refine.lang.exprs import Typer, constant_int
 from refine.lang.load import Loaded

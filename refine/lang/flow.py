@@ -21,7 +21,7 @@ from refine.core.types import (
 )
 from refine.lang import ast
 from refine.lang.actions import Exec, Outcome, Touch, holds_any
-from refine.lang.context import Abort, Context
+from refine.lang.context import MAX_WAYS, Abort, Context
 from refine.lang.points import (
     ChoosePoint,
     CodePoint,
@@ -57,6 +57,7 @@ class Flow:
     locations: dict[int, Location] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     records: dict[int, Record] = field(default_factory=dict)
+    taken: int = 0  # ways from the location at hand
 
     @property
     def family(self) -> Family:
@@ -166,7 +167,7 @@ class Flow:
     def advance(self, ex: Exec, point: Point | None) -> list[tuple[Exec, Point | None]]:
         """Local code from `point` on: where it leads, under which condition (the path of each result)."""
         results: list[tuple[Exec, Point | None]] = []
-        self._run(ex, point, (), results, set())
+        self._run(ex, point, (), results, set(), 0)
         return results
 
     def _run(
@@ -176,8 +177,10 @@ class Flow:
         rounds: tuple[int, ...],
         results: list[tuple[Exec, Point | None]],
         reported: set[int],
+        forks: int,
     ) -> None:
         while True:
+            self._limit(max(len(results), forks), point)
             match point:
                 case None | StepPoint() | ChoosePoint():
                     results.append((ex, point))
@@ -195,7 +198,7 @@ class Flow:
                 case IfPoint():
                     cond = _known(ex.path, self._cond(ex, point.cond, point.scope))
                     if cond is not e.FALSE and cond is not e.TRUE:
-                        self._run(ex.fork(cond), point.then, rounds, results, reported)
+                        self._run(ex.fork(cond), point.then, rounds, results, reported, forks + 1)
                         ex = ex.fork(e.not_(cond))
                         point = point.other
                     else:
@@ -210,7 +213,7 @@ class Flow:
                         continue
                     cond = _known(ex.path, self._cond(ex, point.cond, point.scope))
                     if cond is not e.FALSE:
-                        self._run(ex.fork(cond), point.body, rounds, results, reported)
+                        self._run(ex.fork(cond), point.body, rounds, results, reported, forks + 1)
                         ex = ex.fork(e.not_(cond))
                     if cond is e.TRUE:
                         return
@@ -240,7 +243,7 @@ class Flow:
                     if last is not e.TRUE:
                         more = ex.fork(e.not_(last))
                         self._set(more, [(point.cursor, step)])
-                        self._run(more, point.body, rounds, results, reported)
+                        self._run(more, point.body, rounds, results, reported, forks + 1)
                     if last is e.FALSE:
                         return
                     ex = ex.fork(last)
@@ -248,6 +251,13 @@ class Flow:
                     point = point.after
                 case _:
                     raise AssertionError("every kind of point is handled")
+
+    def _limit(self, ways: int, point: Point | None) -> None:
+        if ways > MAX_WAYS:
+            span = point.span if point is not None else self.tree.entry.span  # type: ignore[union-attr]
+            self.cx.too_large(
+                f"more than {MAX_WAYS} ways lead from one step to the next: put a step between", span
+            )
 
     def _endless(self, point: Point, reported: set[int]) -> None:
         if id(point) not in reported:
@@ -270,6 +280,9 @@ class Flow:
                 if id(point) in rounds:
                     self._endless(point, set())
                     return
+                self._limit(len(rounds), point)
+                if not rounds:
+                    self.taken = 0
                 starts: list[tuple[Exec, Point | None, tuple[Binder, ...]]] = []
                 if isinstance(point, ChoosePoint):
                     starts = [(ex.fork(e.TRUE), branch, ()) for branch in point.branches]
@@ -288,6 +301,9 @@ class Flow:
                             self._endless(point, set())
                             continue
                         for way in self.ways(arrived, at, (*rounds, id(point))):
+                            if not rounds:
+                                self.taken += 1
+                                self._limit(self.taken, point)
                             yield Way(way.exec, (*params, *way.params), way.step)
             case _:
                 raise AssertionError("locations are steps and choices")

@@ -8,7 +8,7 @@ from refine.core import expr as e
 from refine.core.expr import Expr, Op
 from refine.core.types import Enum, Index, IndexKind, Int, Option, Set, Type, Word
 from refine.lang import ast
-from refine.lang.context import Check, Term, guarded, is_order, shown
+from refine.lang.context import MAX_NUMBER, Check, Term, guarded, is_order, shown
 from refine.lang.infer import hint, needs_hint
 from refine.lang.scope import Scope
 from refine.text.span import Span
@@ -166,7 +166,11 @@ def _arithmetic(typer: Typer, node: ast.Binary, scope: Scope, want: Type | None)
         if node.op in ("/", "%"):
             zero = e.const(y.type, 0) if isinstance(y.type, Word) else e.integer(0)
             checks = (*checks, Check(e.eq(y, zero), "division by zero", node.span))
-        return Term(ARITHMETIC[node.op](x, y), checks)
+        result = ARITHMETIC[node.op](x, y)
+        lo, hi = (result.type.lo, result.type.hi) if isinstance(result.type, Int) else (None, None)
+        if lo is not None and hi is not None and max(-lo, hi) > MAX_NUMBER:
+            typer.cx.fail("E0510", "this number may become larger than any that is computed with", node.span)
+        return Term(result, checks)
     typer.cx.fail("E0303", f"'{node.op}' is not for values of type {shown(x.type)}", node.span)
 
 

@@ -20,6 +20,7 @@ from refine.core.types import (
 from refine.lang import ast
 from refine.lang.calls import callee
 from refine.lang.context import (
+    MAX_CALLS,
     MAX_POINTS,
     Abort,
     Context,
@@ -153,6 +154,7 @@ class Tree:
             full = f"{full}~{self.used[full]}"
         boxed = not _has_default(type_)
         prefix = () if self.index is None else (self.index,)
+        self.cx.take(type_ if self.index is None else Array(self.index.type, type_), span)
         made = Variable(full, type_, storage, prefix, boxed=boxed)
         self.variables.append((made, span))
         return made
@@ -370,6 +372,8 @@ class Tree:
             self.cx.fail("E0901", "a procedure with a result is not implemented yet", decl.span)
         if any(d is decl for d in self.calls):
             self.cx.fail("E0407", "a procedure cannot call itself", node.span)
+        if len(self.calls) > MAX_CALLS:
+            self.cx.too_large(f"procedures call each other more than {MAX_CALLS} deep", node.span)
         if len(args) != len(decl.formals):
             count = len(decl.formals)
             self.cx.fail(

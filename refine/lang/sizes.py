@@ -12,6 +12,9 @@ from refine.lang.scope import Constant, Scope
 from refine.text.diag import Reporter, suggest
 from refine.text.span import Span
 
+MAX_PARAMS = 64
+MAX_ROWS = 4096  # sizes that count
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -45,6 +48,13 @@ def sizes(loaded: Loaded, reporter: Reporter) -> Sizes | None:
                     made[name.name] = number
                     in_range(name.name, number, found, value.span, reporter)
             rows.append(made)
+    count = sum(hi - lo + 1 for _, lo, hi, _ in found.values())
+    if len(found) > MAX_PARAMS or (count > MAX_ROWS and not declared):
+        message = (
+            f"more than {MAX_PARAMS} parameters, or more than {MAX_ROWS} sizes, are too many to be checked"
+        )
+        reporter.error("E0510", message, loaded.file.name.span, "say which count: sizes { NAME = 1; }")
+        return None
     if not declared:
         for param, (_, lo, hi, _) in found.items():
             rows += [{**usual, param: value} for value in range(lo, hi + 1)]
