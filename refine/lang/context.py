@@ -109,8 +109,8 @@ class Context:
         self.reporter.error(code, message, span, help)
         raise Abort
 
-    def too_large(self, message: str, span: Span) -> NoReturn:
-        self.reporter.error("E0511", message, span)
+    def too_large(self, message: str, span: Span, code: str = "E0511") -> NoReturn:
+        self.reporter.error(code, message, span)
         raise TooLarge
 
     def take(self, type_: Type, span: Span) -> None:

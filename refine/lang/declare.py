@@ -240,6 +240,10 @@ class _Maker:
         if library and not parts:
             parts = (Part("client", Index("client", 2)),)
         self.cx.threads = Thread(parts)
+        count = sum(part.size for part in parts)
+        if count > MAX_SIZE:
+            message = f"there would be {count} threads; at most {MAX_SIZE} are possible"
+            self.cx.too_large(message, self.out.threads[-1][1].name.span, "E0510")
 
     # --- state ------------------------------------------------------------------------------------------------
 

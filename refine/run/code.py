@@ -122,8 +122,8 @@ class Builder:
         low, high = self._bounds.get((offset, width), (0, (1 << width) - 1))
         if hi is not None:
             high = min(high, hi)
-        if low == high:
-            return self.const(low)
+        if low >= high:  # where they cross, what was learned cannot be, and nothing comes here
+            return self.const(high)
         return self._make(Do.SLICE, (), (offset, width), low, high)
 
     # --- truth ---------------------------------------------------------------------------------------------------
