@@ -13,10 +13,14 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from refine.lang.format import format as formatted
 from refine.lang.load import Loaded, load, load_text
 from refine.lang.lower import lower
+from refine.lang.sizes import sizes
 from refine.text.diag import Reporter, Severity, render
+from tests.oracle.bombs import BOMBS
 from tests.oracle.mutate import mutate_text, mutate_tree
 
 ROOT = Path(__file__).parents[1]
@@ -111,3 +115,16 @@ def test_broken_trees_are_answered_by_diagnostics(record_property: Callable[[str
     assert parsed > 0.9, "a tree has no errors of syntax"
     assert typed > 0.1
     assert lowered > 0.1
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_at_once(name: str) -> None:
+    text, code = BOMBS[name]
+
+    def run(reporter: Reporter) -> object:
+        loaded = load_text(f"protocol bomb;\n{text}\n", "bomb.spte", (), reporter)
+        every = None if loaded is None else sizes(loaded, reporter)
+        return None if every is None else through(loaded, reporter)
+
+    _, codes = answered(name, run)
+    assert (code in codes) if code is not None else not codes, codes
