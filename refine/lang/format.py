@@ -70,6 +70,14 @@ def _fair(fair: str) -> str:
     return {"": "", "fair": "fair ", "strong": "strong fair "}[fair]
 
 
+def _effects(effects: tuple[tuple[str, ast.Ident], ...]) -> str:
+    return "".join(f" {word} {name.name}" for word, name in effects)
+
+
+def _adversary(name: ast.Ident | None) -> str:
+    return "" if name is None else f"adversary {name.name} "
+
+
 class _Items(Statements):
     """Declarations."""
 
@@ -92,6 +100,10 @@ class _Items(Statements):
                 return (f"requires {name.name}", _formals(formals), f" -> {format_type(result)};")
             case ast.Hold(name, cond):
                 return (f"hold {name.name} = ", self.expr(cond), ";")
+            case ast.Observer(name, doc, inherent):
+                return f"observer {name.name}{_quoted(doc)}{' inherent' if inherent else ''};"
+            case ast.Without(name, why):
+                return f"without {name.name}{_quoted(why)};"
             case ast.Uncovered(text, why):
                 return f"uncovered{_quoted(text)}{_quoted(why)};"
             case (
@@ -193,6 +205,7 @@ class _Items(Statements):
         before = item.property.span
         lists: list[tuple[str, list[tuple[Span, Doc]]]] = [
             ("because", [(path.span, str(path)) for path in item.because]),
+            ("redundant", [(path.span, str(path)) for path in item.redundant]),
             ("using", [(path.span, str(path)) for path in item.using]),
             ("cites", [(text.span, _quoted(text).strip()) for text in item.cites]),
         ]
@@ -207,15 +220,16 @@ class _Items(Statements):
         match item:
             case ast.Op(name, formals, result, effects, when, _):
                 returns = "" if result is None else f" -> {format_type(result)}"
-                does = "".join(f" {verb} {hold.name}" for verb, hold in effects)
-                return group(f"op {name.name}", _formals(formals), f"{returns}{does}", self.when(when))
-            case ast.Proc(name, formals, result, _):
+                head = (f"op {name.name}", _formals(formals), f"{returns}{_effects(effects)}")
+                return group(head, self.when(when))
+            case ast.Proc(name, formals, result, effects, _):
                 returns = "" if result is None else f" -> {format_type(result)}"
-                return (f"proc {name.name}", _formals(formals), returns)
-            case ast.ThreadDecl(name, family, fair, _):
-                return f"{_fair(fair)}thread {name.name}{binders((family,) if family else ())}"
-            case ast.RuleDecl(name, bound_names, fair, when, _):
-                head = f"{_fair(fair)}rule {name.name}{binders(bound_names)}"
+                return (f"proc {name.name}", _formals(formals), f"{returns}{_effects(effects)}")
+            case ast.ThreadDecl(name, family, fair, _, adversary):
+                who = _adversary(adversary)
+                return f"{who}{_fair(fair)}thread {name.name}{binders((family,) if family else ())}"
+            case ast.RuleDecl(name, bound_names, fair, when, _, adversary):
+                head = f"{_adversary(adversary)}{_fair(fair)}rule {name.name}{binders(bound_names)}"
                 return group(head, self.when(when))
             case _:
                 assert_never(item)

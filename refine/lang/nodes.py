@@ -103,8 +103,8 @@ def _variable(c: Parts, span: Span) -> Unchecked:
 def _claim(role: str) -> Rule:
     def make(c: Parts, span: Span) -> ast.Claim:
         name, doc, prop, *clauses = c
-        because, using, cites = (_items(kind, clauses) for kind in ("because", "using", "cites"))
-        return ast.Claim(role, name, doc, prop, because, using, cites, span=span)
+        kinds = ("because", "redundant", "using", "cites")
+        return ast.Claim(role, name, doc, prop, *(_items(kind, clauses) for kind in kinds), span=span)
 
     return make
 
@@ -158,18 +158,24 @@ def number(digits: str) -> int:
 
 
 def _thread(c: Parts, span: Span) -> ast.ThreadDecl:
-    fair, name, binder, body = c
-    return ast.ThreadDecl(name, binder, (fair or "").split(" ")[0], body, span=span)
+    adversary, fair, name, binder, body = c
+    return ast.ThreadDecl(name, binder, (fair or "").split(" ")[0], body, adversary, span=span)
 
 
 def _rule(c: Parts, span: Span) -> ast.RuleDecl:
-    fair, name, binders, when, body = c
-    return ast.RuleDecl(name, binders or (), (fair or "").split(" ")[0], when or (), body, span=span)
+    adversary, fair, name, binders, when, body = c
+    fairness = (fair or "").split(" ")[0]
+    return ast.RuleDecl(name, binders or (), fairness, when or (), body, adversary, span=span)
 
 
 def _op(c: Parts, span: Span) -> ast.Op:
     name, formals, result, *effects, when, body = c
     return ast.Op(name, formals or (), result, tuple(effects), when or (), body, span=span)
+
+
+def _proc(c: Parts, span: Span) -> ast.Proc:
+    name, formals, result, *effects, body = c
+    return ast.Proc(name, formals or (), result, tuple(effects), body, span=span)
 
 
 def _step(c: Parts, span: Span) -> ast.Step:
@@ -261,13 +267,14 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         # functions, ops, procedures, threads, rules
         "fn": lambda c, span: ast.Fn(c[0], c[1] or (), c[2], c[3], span=span),
         "op": _op,
-        "proc": lambda c, span: ast.Proc(c[0], c[1] or (), c[2], c[3], span=span),
+        "proc": _proc,
         "formals": _tuple,
         "formal": _node(ast.Formal),
         "effect": lambda c, _span: (str(c[0]), c[1]),
         "thread": _thread,
         "rule": _rule,
         "fairness": _word,
+        "adversary": _first,
         "binders": _tuple,
         "binder": _node(ast.Binder),
         # statements
@@ -344,11 +351,14 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "eventually": _node(ast.Eventually),
         "leads_to": _node(ast.LeadsTo),
         "because": _path_clause("because"),
+        "redundant": _path_clause("redundant"),
         "using": _path_clause("using"),
         "cites": _clause("cites"),
         "reach": _node(ast.Reach),
         "assume_item": _node(ast.AssumeItem),
         "uncovered": _node(ast.Uncovered),
+        "observer": lambda c, span: ast.Observer(c[0], c[1], c[2] is not None, span=span),
+        "without": _node(ast.Without),
         # edits
         "mutant": _edited("mutant", "breaks", "keeps"),
         "variant": _edited("variant", "keeps", "breaks"),

@@ -16,6 +16,7 @@ from refine.lang.ast.claim import (
     Insert,
     LeadsTo,
     Never,
+    Observer,
     PropertyExpr,
     Reach,
     Replace,
@@ -24,6 +25,7 @@ from refine.lang.ast.claim import (
     Swap,
     Uncovered,
     Weaken,
+    Without,
 )
 from refine.lang.ast.expr import (
     At,
@@ -177,6 +179,7 @@ __all__ = [
     "NamedType",
     "Never",
     "NoneLiteral",
+    "Observer",
     "Old",
     "Op",
     "OptionType",
@@ -213,6 +216,7 @@ __all__ = [
     "Variable",
     "Weaken",
     "While",
+    "Without",
     "WordType",
     "walk",
 ]

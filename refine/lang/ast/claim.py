@@ -69,6 +69,7 @@ class Claim:
     doc: Text | None
     property: PropertyExpr
     because: tuple[Path, ...]
+    redundant: tuple[Path, ...]
     using: tuple[Path, ...]
     cites: tuple[Text, ...]
     span: Span = spanned()
@@ -89,6 +90,25 @@ class AssumeItem:
     name: Ident
     doc: Text | None
     cond: Expr
+    span: Span = spanned()
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """`observer eviction "doc";`: who may see a protocol's slips. `inherent`: interleaving alone plays it."""
+
+    name: Ident
+    doc: Text | None
+    inherent: bool
+    span: Span = spanned()
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """`without eviction "why";`: an observer that the protocol leaves out, and what plays it with it."""
+
+    observer: Ident
+    why: Text
     span: Span = spanned()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from refine.lang.ast.claim import AssumeItem, Claim, Edited, Reach, Uncovered
+from refine.lang.ast.claim import AssumeItem, Claim, Edited, Observer, Reach, Uncovered, Without
 from refine.lang.ast.expr import Binder, Dim, Expr, NamedType, TypeExpr
 from refine.lang.ast.node import Ident, Path, Text, spanned
 from refine.lang.ast.stmt import Block, Conjunct
@@ -185,7 +185,10 @@ class Fn:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """Actions that a step carries out as part of it. `effects`: (`acquires` or `releases`, name of a hold)."""
+    """Actions that a step carries out as part of it.
+
+    `effects`: `acquires` or `releases` and a hold, `protects` and what by, `weaker` and a neighbour that does less.
+    """
 
     name: Ident
     formals: tuple[Formal, ...]
@@ -198,42 +201,45 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Proc:
-    """Steps, carried out one after the other by the thread that calls it."""
+    """Steps, carried out one after the other by the thread that calls it. `effects`: as of an op, but no holds."""
 
     name: Ident
     formals: tuple[Formal, ...]
     result: TypeExpr | None
+    effects: tuple[tuple[str, Ident], ...]
     body: Block
     span: Span = spanned()
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadDecl:
-    """`fair` is ``, `fair` or `strong`."""
+    """`fair` is ``, `fair` or `strong`; `adversary` the observer that the thread plays."""
 
     name: Ident
     binder: Binder | None
     fair: str
     body: Block
+    adversary: Ident | None = None
     span: Span = spanned()
 
 
 @dataclass(frozen=True, slots=True)
 class RuleDecl:
-    """What hardware, guest or host do at any time."""
+    """What hardware, guest or host do at any time; `adversary`: the observer that plays it."""
 
     name: Ident
     binders: tuple[Binder, ...]
     fair: str
     when: tuple[Conjunct, ...]
     body: Block
+    adversary: Ident | None = None
     span: Span = spanned()
 
 
 Item: TypeAlias = (
     Source | Import | Cites | Param | Sizes | Const | IndexDecl | EnumDecl | MachineDecl | StructDecl | TypeDecl
     | Variable | Instance | Requires | Hold | Fn | Op | Proc | ThreadDecl | RuleDecl | Claim | Reach | AssumeItem
-    | Uncovered | Edited
+    | Observer | Without | Uncovered | Edited
 )  # fmt: skip
 
 
