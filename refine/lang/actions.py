@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -28,8 +28,11 @@ from refine.lang.context import (
     needs_value,
     scalars,
 )
+from refine.lang.edits import addresses
+from refine.lang.elements import Element, Kind, shown
 from refine.lang.exprs import Typer
-from refine.lang.scope import Bound, Broken, Function, Scope, Variable
+from refine.lang.ghosts import acquire, is_believed, release, supposing
+from refine.lang.scope import Bound, Broken, Function, Scope, Variable, instance_of, prefix_of
 from refine.text.span import Span
 
 Env = dict[str, Expr]
@@ -82,12 +85,16 @@ class Exec:
     sheltered: bool = False  # inside a library's op: its own atomicity, not the step's
     me: Expr | None = None  # the thread that acts
     released: list[tuple[str, Expr | None, Span]] = field(default_factory=list)  # instances given up so far
+    address: tuple[str, ...] = ()  # the steps, labels and ops around the action at hand
+    named: bool = False  # whether the statement at hand is labelled
+    instance: str = ""  # in whose procedure the step stands
 
     def fork(self, cond: Expr) -> Exec:
         """The same point under a further condition, with an environment of its own."""
         return Exec(
             self.cx, self.step, self.out, dict(self.env), e.and_(self.path, cond), self.entry, self.first,
-            self.local, dict(self.held), self.calls, self.sheltered, self.me, list(self.released),
+            self.local, dict(self.held), self.calls, self.sheltered, self.me, list(self.released), self.address,
+            self.named, self.instance,
         )  # fmt: skip
 
     # --- evaluation -------------------------------------------------------------------------------------------
@@ -113,11 +120,15 @@ class Exec:
 
     def value(self, node: ast.Expr, scope: Scope, want: Type | None, ghost_ok: bool) -> Expr:
         """The value of an expression here; its undefinedness becomes a fault of the step."""
+        return self.evaluated(node, scope, want, ghost_ok)[0]
+
+    def evaluated(self, node: ast.Expr, scope: Scope, want: Type | None, ghost_ok: bool) -> tuple[Expr, bool]:
+        """The value of an expression here, and whether it reads anything that is not the thread's own."""
         typer = self.typer()
         term = typer.expr(node, scope, want) if want is None else typer.value(node, scope, want)
         self.note_reads(typer, ghost_ok)
         self.check(term.checks)
-        return self.close(term.expr)
+        return self.close(term.expr), reads_shared(typer)
 
     def note_reads(self, typer: Typer, ghost_ok: bool) -> None:
         self.check(typer.sure)
@@ -146,7 +157,7 @@ class Exec:
 
     def block(self, stmts: tuple[ast.Stmt, ...], scope: Scope) -> None:
         inner = scope.child()
-        for stmt in stmts:
+        for stmt in self.cx.edits.rewrite(self.address, stmts):
             try:
                 self.action(stmt, inner)
             except Abort:
@@ -156,6 +167,24 @@ class Exec:
             self.first = False
 
     def action(self, stmt: ast.Stmt, scope: Scope) -> None:
+        """Carries out one action; its label is part of the address of what stands within it."""
+        for address in addresses(self.address, stmt) if self.address else ():
+            self.cx.statements.setdefault(address, stmt)
+        with self.labelled(stmt):
+            self.carry_out(stmt, scope)
+
+    @contextmanager
+    def labelled(self, stmt: ast.Stmt) -> Iterator[None]:
+        label = getattr(stmt, "label", None)
+        before = self.address, self.named
+        self.address = self.address if label is None else (*self.address, label.name)
+        self.named = label is not None
+        try:
+            yield
+        finally:
+            self.address, self.named = before
+
+    def carry_out(self, stmt: ast.Stmt, scope: Scope) -> None:
         self.out.count += 1
         if self.out.count > MAX_ACTIONS:
             self.cx.too_large("this step has too many actions when ops are expanded", stmt.span)
@@ -190,9 +219,10 @@ class Exec:
                 havoc(self, target, where, scope, stmt.span)
             case ast.Assume(name, cond):
                 holds = self.value(cond, scope, BOOL, ghost_ok=True)
-                self.where(holds, name.name, stmt.span)
+                if not self.relaxed("assumption", name.name, stmt.span):
+                    self.where(holds, name.name, stmt.span)
             case ast.Require(name, cond):
-                holds = self.value(cond, scope, BOOL, ghost_ok=True)
+                holds = supposing(self, self.value(cond, scope, BOOL, ghost_ok=True))
                 self.fault(e.not_(holds), f"required: {name.name}", stmt.span)
             case ast.CallStmt(call):
                 self.call(call, scope)
@@ -240,7 +270,7 @@ class Exec:
         return slot
 
     def branch(self, cond: ast.Expr, then: ast.Block, other: ast.Block | ast.If | None, scope: Scope) -> None:
-        test = self.value(cond, scope, BOOL, ghost_ok=only_ghosts(then, other, scope))
+        test = self.guard(cond, scope, ghost_ok=only_ghosts(then, other, scope))
         self.first = False
         yes, no = self.fork(test), self.fork(e.not_(test))
         yes.block(then.stmts, scope)
@@ -249,6 +279,46 @@ class Exec:
         elif other is not None:
             no.block(other.stmts, scope)
         self.join([(test, yes), (e.TRUE, no)])
+
+    def guard(self, cond: ast.Expr, scope: Scope, *, ghost_ok: bool) -> Expr:
+        """The condition of an `if`, unless it has been dropped."""
+        test, shared = self.evaluated(cond, scope, BOOL, ghost_ok)
+        name = None if self.named else f"if@{cond.span.line}:{cond.span.col}"
+        dropped = self.relaxed("branch", name, cond.span, shared=shared)
+        return self.freely(test, cond.span) if dropped else supposing(self, test)
+
+    def freely(self, cond: Expr, span: Span) -> Expr:
+        """A guard that was dropped: either way may be taken. What tests for none counts as before."""
+        parts = _conjuncts(cond)
+        kept = [p for p in parts if (p.args[0] if p.op is Op.NOT else p).op is Op.IS_SOME]
+        return cond if len(kept) == len(parts) else e.and_(*kept, self.pick(span))
+
+    def pick(self, span: Span) -> Expr:
+        """A free choice."""
+        which = Binder(self.cx.fresh("free"), BOOL)
+        self.out.choices.append(which)
+        it = e.param(which.name, which.type)
+        if self.path is not e.TRUE:
+            self.out.wheres.append(Where(e.or_(self.path, e.not_(it)), None, span))
+        return it
+
+    def relaxed(
+        self, kind: Kind, name: str | None, span: Span, group: str = "", protects: str = "",
+        weaker: tuple[str, ...] = (), *, shared: bool = True,
+    ) -> bool:  # fmt: skip
+        """Notes a protective element within a step or rule; whether it has been dropped."""
+        if not self.address:
+            return False
+        address = self.address if name is None else (*self.address, name)
+        inside = instance_of(self.calls[-1].scope) if self.calls else self.instance
+        own = name if name is not None else address[-1]
+        named = self.named if kind in ("branch", "call", "hold") else name is not None and "#" not in name
+        return self.cx.relaxed(
+            Element(
+                ".".join(address), kind, shown(span), span, group or (f"{inside}.{own}" if inside else ""), protects,
+                weaker, shared, named, bool(inside), rule=self.me is None,
+            )
+        )  # fmt: skip
 
     def join(self, arms: list[tuple[Expr, Exec]]) -> None:
         """Goes on after branches: what each did under its condition; a hold is sure if it is after every one."""
@@ -292,25 +362,32 @@ class Exec:
         self.out.wheres.append(Where(e.or_(e.implies(self.path, cond), *undefined), assume, span))
 
     def wait(self, conjuncts: tuple[ast.Conjunct, ...], scope: Scope) -> None:
-        """A `when`: the step waits until all parts are true. It goes on, to its fault, where one is undefined.
+        """A `when`: the step waits until all parts are true."""
+        self.out.guards.append(self.ready(conjuncts, scope))
+
+    def ready(self, conjuncts: tuple[ast.Conjunct, ...], scope: Scope) -> Expr:
+        """Whether a `when` lets a step go on, be it to its fault, where a part is undefined.
 
         So it does where something before is: local code that leads to the step, an argument of a blocking op.
         """
         conds: list[Expr] = []
         undefined = [f.cond for f in self.out.faults]
-        for conjunct in conjuncts:
+        for k, conjunct in enumerate(conjuncts, 1):
             typer = self.typer()
             try:
                 term = typer.condition(conjunct.cond, scope)
                 self.note_reads(typer, ghost_ok=False)
             except Abort:
                 continue
+            name = conjunct.label.name if conjunct.label else f"when#{k}"
+            if self.relaxed("guard", name, conjunct.cond.span, shared=reads_shared(typer)):
+                continue
             for check in term.checks:
                 bad = both(e.and_(*conds), self.close(check.bad))
                 undefined.append(bad)
                 self.fault(bad, check.what, check.span)
             conds.append(self.close(term.expr))
-        self.out.guards.append(e.or_(e.and_(*conds), *undefined))
+        return e.or_(e.and_(*conds), *undefined)
 
     # --- calls ------------------------------------------------------------------------------------------------
 
@@ -355,24 +432,71 @@ class Exec:
                 node.span,
                 "put it into a step of its own, or make it the first action",
             )
-        member = _instance_of(function)
-        outer_entry, self.entry = self.entry, dict(self.env)
-        outer_calls, self.calls = self.calls, (*self.calls, function)
-        outer_sheltered, self.sheltered = self.sheltered, self.sheltered or member is not None
+        want = None
+        if decl.result is not None:
+            want = core_type(self.cx, function.type_scope or function.scope, decl.result)
+        if self.protects(decl, function, node):
+            holds = any(word == "acquires" for word, _ in decl.effects)
+            result = (
+                acquire(self, function, decl, want) if holds else self.perhaps(function, decl, inner, want)
+            )
+        elif is_believed(self, function, decl):
+            result = release(
+                self, function, decl, want,
+                lambda ex, unless: ex.body(function, decl, inner, want, lambda x: ex.out.guards.append(e.or_(unless, x))),
+            )  # fmt: skip
+        else:
+            result = self.body(function, decl, inner, want, self.out.guards.append)
+        self.effects(decl, function, node)
+        self.first = False
+        return result if want is not None else None
+
+    def protects(self, decl: ast.Op, function: Function, node: ast.Call) -> bool:
+        """Notes a call that takes a hold, or that is said to protect; whether it has been dropped."""
+        said: dict[str, list[str]] = {}
+        for word, what in decl.effects:
+            said.setdefault(word, []).append(what.name)
+        kinds, weaker = " ".join(said.get("protects", ())), tuple(said.get("weaker", ()))
+        instance, name = instance_of(function.scope), node.name.name
+        if "acquires" in said and instance:
+            group = f"{instance}.{said['acquires'][0]}"
+            return self.relaxed("hold", name, node.span, group, kinds, weaker)
+        if kinds or self.named:
+            return self.relaxed(
+                "call", name, node.span, f"{instance}.{name}" if instance else "", kinds, weaker
+            )
+        return False
+
+    def body(
+        self,
+        function: Function,
+        decl: ast.Op,
+        inner: Scope,
+        want: Type | None,
+        wait: Callable[[Expr], None],
+    ) -> Expr | None:
+        """What an op does, in place; what it returns. `wait` is given the condition that it waits for."""
+        outer = self.entry, self.calls, self.sheltered, self.address
+        self.entry, self.calls = dict(self.env), (*self.calls, function)
+        self.sheltered = self.sheltered or bool(instance_of(function.scope))
+        self.address = (*self.address, decl.name.name) if self.address else ()
         try:
             if decl.when:
-                self.wait(decl.when, inner)
-            want = None
-            if decl.result is not None:
-                want = core_type(self.cx, function.type_scope or function.scope, decl.result)
+                wait(self.ready(decl.when, inner))
             result = self.tail(decl.body.stmts, inner.child(), want)
             if result is None and want is not None:
                 self.cx.fail("E0404", f"'{decl.name.name}' must end with 'return'", decl.body.span)
         finally:
-            self.entry, self.calls, self.sheltered = outer_entry, outer_calls, outer_sheltered
-        self.effects(decl, function, node)
-        self.first = False
-        return result if want is not None else None
+            self.entry, self.calls, self.sheltered, self.address = outer
+        return result
+
+    def perhaps(self, function: Function, decl: ast.Op, inner: Scope, want: Type | None) -> Expr | None:
+        """A call that was dropped: it may or may not take effect. What it returns is as if it had."""
+        pick = self.pick(decl.span)
+        does, idle = self.fork(pick), self.fork(e.not_(pick))
+        result = does.body(function, decl, inner, want, lambda x: does.where(x, None, decl.span))
+        self.join([(pick, does), (e.TRUE, idle)])
+        return result
 
     def tail(
         self, stmts: tuple[ast.Stmt, ...], scope: Scope, want: Type | None, later: tuple[Rest, ...] = ()
@@ -381,13 +505,15 @@ class Exec:
 
         None where a way comes to the end without one.
         """
+        stmts = self.cx.edits.rewrite(self.address, stmts)
         for k, stmt in enumerate(stmts):
             if isinstance(stmt, ast.Return):
                 if k + 1 < len(stmts):
                     self.cx.fail("E0404", "nothing after a 'return' is carried out", stmts[k + 1].span)
                 return self.returned(stmt, scope, want)
             if isinstance(stmt, ast.If) and _returns(stmt):
-                return self.split(stmt, scope, want, ((stmts[k + 1 :], scope), *later))
+                with self.labelled(stmt):
+                    return self.split(stmt, scope, want, ((stmts[k + 1 :], scope), *later))
             with suppress(Abort):
                 self.action(stmt, scope)
             self.first = False
@@ -407,7 +533,7 @@ class Exec:
 
     def split(self, stmt: ast.If, scope: Scope, want: Type | None, later: tuple[Rest, ...]) -> Expr | None:
         """An `if` with a `return` in it: what comes later is carried out on the ways that have not returned."""
-        test = self.value(stmt.cond, scope, BOOL, ghost_ok=False)
+        test = self.guard(stmt.cond, scope, ghost_ok=False)
         self.first = False
         other = stmt.other
         blocks = (stmt.then.stmts, (other,) if isinstance(other, ast.If) else other.stmts if other else ())
@@ -418,11 +544,13 @@ class Exec:
 
     def effects(self, decl: ast.Op, function: Function, node: ast.Call) -> None:
         """Holds taken and given up: never one object given up and taken again within a step."""
-        where = _instance_of(function)
+        instance, prefix = instance_of(function.scope), prefix_of(function.scope)
         for word, hold in decl.effects:
-            if where is None or not isinstance(function.scope.names.get(hold.name, None), Function):
+            if word not in ("acquires", "releases"):
+                continue
+            if not instance or not isinstance(function.scope.names.get(hold.name, None), Function):
                 self.cx.fail("E0203", f"'{hold.name}' is no hold of this type", hold.span)
-            name, index = where
+            name, index = instance, prefix[-1] if prefix else None
             if word == "acquires":
                 for other, at, span in self.released:
                     if other == name and at is index:
@@ -460,12 +588,9 @@ def _returns(stmt: ast.If) -> bool:
     )
 
 
-def _instance_of(function: Function) -> tuple[str, Expr | None] | None:
-    """The instance that a member function belongs to: its name and last index."""
-    for member in function.scope.names.values():
-        if isinstance(member, Variable) and "." in member.name:
-            return member.name.rpartition(".")[0], member.prefix[-1] if member.prefix else None
-    return None
+def reads_shared(typer: Typer) -> bool:
+    """Whether something was read that is not the thread's own."""
+    return any(v.storage not in ("local", "binder") for v, _ in typer.reads)
 
 
 def _close(x: Expr, env: Env, entry: Env) -> Expr:

@@ -23,7 +23,9 @@ from refine.core.types import (
     is_domain,
 )
 from refine.lang import ast
-from refine.lang.scope import WORDS, Broken, Entity, Family, Scope, TypeName
+from refine.lang.edits import NO_EDITS, Edits
+from refine.lang.elements import Element
+from refine.lang.scope import WORDS, Broken, Entity, Family, Instance, Scope, TypeName
 from refine.text.diag import Reporter, suggest
 from refine.text.span import Span
 
@@ -92,11 +94,12 @@ class Context:
     threads: Thread = Thread(())
     locations: Locations | None = None
     thread_locals: dict[str, Scope] = field(default_factory=dict)
-    addresses: dict[str, set[str]] = field(
-        default_factory=dict
-    )  # labels and step paths of each thread, for edits
     env: dict[str, Expr] = field(default_factory=dict)  # every state variable, as itself
     declared: frozenset[str] = frozenset()  # what the file declares anywhere
+    edits: Edits = NO_EDITS
+    statements: dict[str, ast.Stmt] = field(default_factory=dict)  # by address: what edits may speak of
+    elements: dict[str, Element] = field(default_factory=dict)  # by key
+    instances: dict[str, Instance] = field(default_factory=dict)  # of which a hold is dropped
     taken: int = 0  # scalars in the variables so far
     _fresh: int = 0
 
@@ -104,6 +107,11 @@ class Context:
         """A name that nothing else has; no source name contains a quote."""
         self._fresh += 1
         return f"{name}'{self._fresh}"
+
+    def relaxed(self, element: Element) -> bool:
+        """Notes a protective element; whether it has been dropped."""
+        self.elements.setdefault(element.key, element)
+        return self.edits.drops(element)
 
     def fail(self, code: str, message: str, span: Span, help: str | None = None) -> NoReturn:
         self.reporter.error(code, message, span, help)

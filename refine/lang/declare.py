@@ -24,6 +24,7 @@ from refine.lang import ast
 from refine.lang.context import MAX_PARTS, MAX_SIZE, Abort, Context, array_dims, core_type, needs_value, parts
 from refine.lang.declared import FREE, Declared, RuleSource, Stated, StateVar
 from refine.lang.exprs import Typer, constant_int
+from refine.lang.ghosts import declare_ghosts
 from refine.lang.load import Loaded
 from refine.lang.scope import (
     Bound,
@@ -50,7 +51,8 @@ def declare(cx: Context, loaded: Loaded, sizes: Mapping[str, int]) -> Declared:
     items = [(item, file is loaded.file) for file in (*loaded.libraries, loaded.file) for item in file.items]
     maker = _Maker(cx, declared, sizes, tuple(item for item, _ in items))
     kinds: tuple[tuple[type, ...], ...] = (
-        (ast.Param, ast.Const, ast.IndexDecl, ast.EnumDecl, ast.MachineDecl),
+        (ast.Observer,),
+        (ast.Without, ast.Param, ast.Const, ast.IndexDecl, ast.EnumDecl, ast.MachineDecl),
         (ast.ThreadDecl,),
         (ast.StructDecl, ast.TypeDecl, ast.Fn, ast.Op, ast.Proc),
         (ast.Variable, ast.Instance),
@@ -67,6 +69,7 @@ def declare(cx: Context, loaded: Loaded, sizes: Mapping[str, int]) -> Declared:
             maker.families(loaded.file.role == "library")
             for item, _ in items:
                 maker.owners(item)
+    declare_ghosts(cx, declared, loaded.file.name.span)
     return declared
 
 
@@ -110,8 +113,16 @@ class _Maker:
                 self.add(scope, name, Constant(self.sizes[name.name]))
             case ast.Const(name, value):
                 self.add(scope, name, Constant(constant_int(cx, scope, value)))
+            case ast.Observer(name):
+                self.once("observer", name, name.name)
+                self.out.observers[name.name] = item
+            case ast.Without(name):
+                self.once("without", name, name.name)
+                self.observer(name)
+                self.out.left_out[name.name] = item
             case ast.ThreadDecl():
-                self.thread(item)
+                if self.plays(item.adversary, item.name.name):
+                    self.thread(item)
             case ast.TypeDecl(name):
                 template = Template(item, scope)
                 self.once("type", name, name.name)
@@ -209,6 +220,25 @@ class _Maker:
                 scope.names[member.name] = Members((*known.of, (type_, k)))
             else:
                 self.add(scope, member, Members(((type_, k),)))
+
+    def observer(self, name: ast.Ident) -> None:
+        if name.name not in self.out.observers:
+            known = self.out.observers
+            near = suggest(name.name, known)
+            names = f"it is one of {', '.join(known)}" if known else "import lib.adversary"
+            self.cx.fail(
+                "E0201", f"there is no observer '{name.name}'", name.span, f"did you mean '{near}'?" if near else names
+            )  # fmt: skip
+
+    def plays(self, observer: ast.Ident | None, player: str) -> bool:
+        """Whether a rule or thread is there: whoever plays an observer that is left out is not."""
+        if observer is None:
+            return True
+        self.observer(observer)
+        if observer.name in self.out.left_out:
+            return False
+        self.out.players.setdefault(observer.name, []).append(player)
+        return True
 
     def thread(self, decl: ast.ThreadDecl) -> None:
         index = None
@@ -432,10 +462,10 @@ class _Maker:
                     case ast.Variable() | ast.Instance():
                         self.member(member, inner, f"{made.name}.", made.dims, binders)
                     case ast.RuleDecl(name):
-                        self.once("rule", name, f"{made.name}.{name.name}")
-                        self.out.rules.append(
-                            RuleSource(f"{made.name}.{name.name}", member, inner, binders, made)
-                        )
+                        full = f"{made.name}.{name.name}"
+                        self.once("rule", name, full)
+                        if self.plays(member.adversary, full):
+                            self.out.rules.append(RuleSource(full, member, inner, binders, made))
                     case ast.Claim(_, name) | ast.Reach(name) | ast.AssumeItem(name):
                         self.once("claim", name, f"{made.name}.{name.name}")
                         self.out.stated.append(

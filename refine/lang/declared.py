@@ -58,3 +58,6 @@ class Declared:
     instances: list[tuple[Instance, tuple[Binder, ...]]] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     edits: list[ast.Edited] = field(default_factory=list)
+    observers: dict[str, ast.Observer] = field(default_factory=dict)
+    left_out: dict[str, ast.Without] = field(default_factory=dict)
+    players: dict[str, list[str]] = field(default_factory=dict)  # of each observer, rules and threads

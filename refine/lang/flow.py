@@ -58,6 +58,9 @@ class Flow:
     names: list[str] = field(default_factory=list)
     records: dict[int, Record] = field(default_factory=dict)
     taken: int = 0  # ways from the location at hand
+    sure: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # before each step, the holds of every way there
 
     @property
     def family(self) -> Family:
@@ -110,7 +113,8 @@ class Flow:
                 }
                 work += [(to, after) for to in record.to]
         for record in self.records.values():
-            held_here = dict.fromkeys(sure.get(id(record.step), frozenset()), True)
+            held_here = dict.fromkeys(sorted(sure.get(id(record.step), ())), True)
+            self.sure[record.step.name] = tuple(held_here)
             open_ = {
                 t.name: t
                 for t in record.touched
@@ -197,6 +201,7 @@ class Flow:
                     point = point.after
                 case IfPoint():
                     cond = _known(ex.path, self._cond(ex, point.cond, point.scope))
+                    cond = ex.freely(cond, point.span) if point.free else cond
                     if cond is not e.FALSE and cond is not e.TRUE:
                         self._run(ex.fork(cond), point.then, rounds, results, reported, forks + 1)
                         ex = ex.fork(e.not_(cond))
@@ -300,11 +305,14 @@ class Flow:
                         if isinstance(point, EachPoint) and at is point:
                             self._endless(point, set())
                             continue
+                        # What is chosen on the way to a step is a parameter of its rule.
+                        chosen = (*params, *(c for c in start.out.choices if c not in params))
+                        arrived.path = e.and_(arrived.path, *(w.cond for w in start.out.wheres))
                         for way in self.ways(arrived, at, (*rounds, id(point))):
                             if not rounds:
                                 self.taken += 1
                                 self._limit(self.taken, point)
-                            yield Way(way.exec, (*params, *way.params), way.step)
+                            yield Way(way.exec, (*chosen, *way.params), way.step)
             case _:
                 raise AssertionError("locations are steps and choices")
 

@@ -220,8 +220,9 @@ class _Items(Statements):
         match item:
             case ast.Op(name, formals, result, effects, when, _):
                 returns = "" if result is None else f" -> {format_type(result)}"
-                head = (f"op {name.name}", _formals(formals), f"{returns}{_effects(effects)}")
-                return group(head, self.when(when))
+                return group(
+                    f"op {name.name}", _formals(formals), f"{returns}{_effects(effects)}", self.when(when)
+                )
             case ast.Proc(name, formals, result, effects, _):
                 returns = "" if result is None else f" -> {format_type(result)}"
                 return (f"proc {name.name}", _formals(formals), f"{returns}{_effects(effects)}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from refine.core import expr as e
 from refine.core import system as core
@@ -15,6 +15,8 @@ from refine.lang.actions import Exec, Outcome
 from refine.lang.context import MAX_DEPTH, Abort, Context, TooLarge, domain_type
 from refine.lang.declare import declare
 from refine.lang.declared import Declared, RuleSource
+from refine.lang.edits import NO_EDITS, Edits, not_protective, resolve
+from refine.lang.elements import Observed, Outline, Reason, meant
 from refine.lang.flow import Flow, Location, Way
 from refine.lang.library import client_of, dry_run
 from refine.lang.load import Loaded
@@ -22,17 +24,33 @@ from refine.lang.paths import Steps
 from refine.lang.points import Point, Tree
 from refine.lang.properties import Properties, inside
 from refine.lang.scope import Bound, Family, Scope, Variable
-from refine.lang.sizes import in_range, parameters
+from refine.lang.sizes import in_range, parameters, set_sizes
 from refine.text.diag import Reporter, suggest
 from refine.text.span import Span
 
 MAX_NODES = 200_000  # distinct expression nodes of a system
 
 
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A system, and what edits may speak of."""
+
+    system: core.System
+    outline: Outline
+
+
 def lower(loaded: Loaded, sizes: Mapping[str, int], reporter: Reporter) -> core.System | None:
     """The system of a file at the given values of its parameters (the others at their defaults); None on errors."""
+    made = lower_whole(loaded, sizes, reporter)
+    return made.system if made is not None else None
+
+
+def lower_whole(
+    loaded: Loaded, sizes: Mapping[str, int], reporter: Reporter, edits: Edits = NO_EDITS
+) -> Lowered | None:
+    """Like `lower`, with edits, and with the outline that edits are looked up in."""
     before = sum(d.severity.name == "ERROR" for d in reporter.diagnostics)
-    cx = Context(reporter)
+    cx = Context(reporter, edits=edits)
     found = parameters(cx, loaded)
     values = {name: start for name, (start, _, _, _) in found.items()}
     for name, value in sizes.items():
@@ -45,17 +63,18 @@ def lower(loaded: Loaded, sizes: Mapping[str, int], reporter: Reporter) -> core.
         else:
             in_range(name, value, found, loaded.file.name.span, reporter)
             values[name] = value
+    values |= set_sizes(cx, edits.sizes, values, found)
     if sum(d.severity.name == "ERROR" for d in reporter.diagnostics) > before:
         return None
     if loaded.file.role == "library":
         return _library(loaded, values, reporter)
-    system = _system(cx, loaded, values)
+    made = _system(cx, loaded, values)
     if sum(d.severity.name == "ERROR" for d in reporter.diagnostics) > before:
         return None
-    return system
+    return made
 
 
-def _system(cx: Context, loaded: Loaded, values: Mapping[str, int]) -> core.System | None:
+def _system(cx: Context, loaded: Loaded, values: Mapping[str, int]) -> Lowered | None:
     try:
         return _Lowering(cx, loaded, values).system()
     except TooLarge:
@@ -65,7 +84,7 @@ def _system(cx: Context, loaded: Loaded, values: Mapping[str, int]) -> core.Syst
         return None
 
 
-def _library(loaded: Loaded, values: Mapping[str, int], reporter: Reporter) -> core.System | None:
+def _library(loaded: Loaded, values: Mapping[str, int], reporter: Reporter) -> Lowered | None:
     """A library is right if there is a kind of index for its type parameters under which it types."""
     attempts = []
     for kind in ("index", "ring", "slot", "gfn"):
@@ -93,7 +112,7 @@ class _Lowering:
         self.flows: dict[str, Flow] = {}
         self.declared: Declared = Declared(Scope())
 
-    def system(self) -> core.System:
+    def system(self) -> Lowered:
         cx, loaded = self.cx, self.loaded
         self.declared = declare(cx, loaded, self.values)
         for family, decl in self.declared.threads:
@@ -114,8 +133,10 @@ class _Lowering:
             flow.warn()
         for source in self.declared.rules:
             self.rule(source)
-        dry_run(cx, self.declared)
         properties = Properties(cx, self.declared, self.flows, steps, self.places, self.rules)
+        assumes = properties.assumes()
+        outline = self.outline()
+        dry_run(cx, self.declared)
         steps.check_names(self.declared)
         system = core.System(
             name=loaded.file.name.name,
@@ -126,12 +147,56 @@ class _Lowering:
             properties=tuple(properties.all()),
             places=tuple(self.places),
             families=tuple(self.family(f) for f in self.flows.values()),
-            assumes=properties.assumes(),
+            assumes=assumes,
             doc=loaded.file.doc.value if loaded.file.doc else "",
             file=loaded.path,
         )
         self.limits(system)
-        return system
+        return Lowered(system, outline)
+
+    def outline(self) -> Outline:
+        """What edits may speak of, and what the reasons of claims name."""
+        cx = self.cx
+        steps = frozenset(f"{f.family.name}.{name}" for f in self.flows.values() for name in f.tree.steps)
+        elements = tuple(cx.elements.values())
+        outline = Outline(
+            dict(cx.statements),
+            steps,
+            frozenset(r.name for r in self.declared.rules),
+            elements,
+            holds={f"{f.family.name}.{s}": h for f in self.flows.values() for s, h in f.sure.items()},
+            observers=tuple(self.observed()),
+        )
+        if cx.edits is not NO_EDITS:
+            return outline
+        reasons: dict[str, tuple[Reason, ...]] = {}
+        for stated in self.declared.stated:
+            if isinstance(stated.decl, ast.Claim):
+                owner = stated.instance.name if stated.instance is not None else ""
+                found = []
+                for path, redundant in [
+                    *((p, False) for p in stated.decl.because),
+                    *((p, True) for p in stated.decl.redundant),
+                ]:
+                    keys = meant(str(path), elements, self.flows, owner)
+                    if not keys:
+                        not_protective(path, outline, cx.reporter)
+                    found.append(Reason(str(path), keys, redundant, path.span))
+                reasons[stated.name] = tuple(found)
+        for edited in self.declared.edits:
+            resolve(edited.edits, outline, cx.reporter)
+        return replace(outline, reasons=reasons)
+
+    def observed(self) -> Iterator[Observed]:
+        for name, item in self.declared.observers.items():
+            out = self.declared.left_out.get(name)
+            yield Observed(
+                name,
+                item.doc.value if item.doc else "",
+                tuple(self.declared.players.get(name, ())),
+                item.inherent,
+                out.why.value if out is not None else None,
+            )
 
     # --- threads ----------------------------------------------------------------------------------------------
 
@@ -179,14 +244,22 @@ class _Lowering:
             pc = flow.pc
             env[str(pc.data)] = e.const(pc.type, default(pc.type))
             ex = Exec(self.cx, f"{flow.family.name}.start", out, dict(env), local=True, me=flow.tree.self_)
+            chosen = len(out.choices)
             self.arrive(flow, ex, flow.advance(ex, flow.tree.entry))
+            if flow.binder is not None and len(out.choices) > chosen:
+                self.cx.reporter.error(
+                    "E0209", f"a guard before the first step of '{flow.family.name}' cannot be dropped",
+                    self.loaded.file.name.span,
+                    "its threads would all choose alike: begin with a step, 'step begin { }'",
+                )  # fmt: skip
             for name, value in ex.env.items():
                 env[name] = _everywhere(flow, env.get(name), value) if name in self.cx.env else value
         faults = out.faults
         binders = {f.binder.name: f.binder for f in self.flows.values() if f.binder is not None}
         closed = tuple(replace(f, cond=_some(f.cond, binders)) for f in faults)
         updates = tuple((n, v) for n, v in env.items() if n in self.cx.env)
-        return core.Rule("init", (), e.TRUE, faults=closed, updates=updates, step="init")
+        wheres = tuple(w for w in out.wheres if w.cond is not e.TRUE)
+        return core.Rule("init", (), e.TRUE, tuple(out.choices), wheres, closed, updates, step="init")
 
     def thread_rules(self, flow: Flow) -> None:
         for location in list(flow.locations.values()):
@@ -217,10 +290,13 @@ class _Lowering:
             scope = step.scope.child()
             params += [self.parameter(binder, scope) for binder in step.step.binders]
             ex.entry = dict(ex.env)
+            ex.address = (flow.family.name, *step.name.split("."))
+            ex.instance = step.instance
+            ex.sheltered = bool(step.instance)
             ex.wait(step.step.when, scope)
             ex.block(step.step.body.stmts, scope)
             guard += out.guards
-            ex.local = True
+            ex.local, ex.address, ex.sheltered = True, (), False
             results = flow.advance(ex, step.after)
         else:
             results = [(ex, None)]
@@ -274,13 +350,17 @@ class _Lowering:
     # --- rules of the environment -----------------------------------------------------------------------------
 
     def rule(self, source: RuleSource) -> None:
+        if self.cx.edits.deleted(source.name):
+            return
         out = Outcome(self.places)
         scope = inside(source).child()
         params = [*source.dims, *(self.parameter(binder, scope) for binder in source.decl.binders)]
         ex = Exec(self.cx, source.name, out, dict(self.cx.env))
         ex.entry = dict(ex.env)
+        ex.address = tuple(source.name.split("."))
+        ex.instance = source.instance.name if source.instance is not None else ""
         ex.wait(source.decl.when, scope)
-        ex.block(source.decl.body.stmts, scope)
+        ex.block(self.cx.edits.body(source.name, source.decl.body).stmts, scope)
         fair = {"": "", "fair": "weak", "strong": "strong"}[source.decl.fair]
         self.add(source.name, params, out.guards, out, ex.env, None, source.decl.span, None, fair)
 

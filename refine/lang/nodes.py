@@ -103,8 +103,9 @@ def _variable(c: Parts, span: Span) -> Unchecked:
 def _claim(role: str) -> Rule:
     def make(c: Parts, span: Span) -> ast.Claim:
         name, doc, prop, *clauses = c
-        kinds = ("because", "redundant", "using", "cites")
-        return ast.Claim(role, name, doc, prop, *(_items(kind, clauses) for kind in kinds), span=span)
+        because, redundant = _items("because", clauses), _items("redundant", clauses)
+        using, cites = _items("using", clauses), _items("cites", clauses)
+        return ast.Claim(role, name, doc, prop, because, redundant, using, cites, span=span)
 
     return make
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 from refine.core import expr as e
 from refine.core.expr import Expr
@@ -12,7 +13,7 @@ from refine.lang import ast
 from refine.lang.context import Context
 from refine.lang.declared import FREE, Declared
 from refine.lang.flow import Flow
-from refine.lang.scope import Family, Function
+from refine.lang.scope import Family
 from refine.text.diag import suggest
 
 
@@ -51,8 +52,8 @@ class Steps:
             if parts == ("end",):
                 end = True
                 continue
-            found = matching(list(flow.tree.steps), parts)
-            if not found:
+            found = self.matching(flow, parts)
+            if found is None:
                 self.unknown(path, flow)
             if len(found) > 1 and all(_is_tail(parts, n) for n in found):
                 self.cx.fail(
@@ -74,7 +75,18 @@ class Steps:
             result = substitute(result, {flow.binder.name: index})
         return result
 
-    def unknown(self, path: ast.Path, flow: Flow) -> None:
+    def matching(self, flow: Flow, parts: tuple[str, ...]) -> list[str] | None:
+        """The steps that a path stands for, in an edited file what is left of them; None where there never was one."""
+        now = list(flow.tree.steps)
+        family = f"{flow.family.name}."
+        before = [s.removeprefix(family) for s in self.cx.edits.known if s.startswith(family)]
+        meant = matching(before, parts)
+        if not meant:
+            return matching(now, parts) or None
+        left = [s for s in meant if s in flow.tree.steps]
+        return left or [s for s in matching(now, parts) if s not in before]
+
+    def unknown(self, path: ast.Path, flow: Flow) -> NoReturn:
         names = {n.rpartition(".")[2] for n in flow.tree.steps}
         guess = suggest(path.parts[-1].name, names)
         self.cx.fail(
@@ -97,19 +109,14 @@ class Steps:
             )  # fmt: skip
         if len(parts) == 1:
             return [f"{parts[0]}.{n}" for n in flow.tree.steps]
-        found = matching(list(flow.tree.steps), parts[1:])
-        if not found:
+        found = self.matching(flow, parts[1:])
+        if found is None:
             self.unknown(ast.Path(path.parts[1:], span=path.span), flow)
         return [f"{parts[0]}.{n}" for n in found]
 
     def check_names(self, declared: Declared) -> None:
-        """Reasons, mutants and variants speak of claims, steps, labels and holds that exist."""
+        """Mutants and variants speak of claims that exist."""
         claims = {s.name for s in declared.stated} | FREE
-        reasons = self.reasons(declared)
-        for stated in declared.stated:
-            if isinstance(stated.decl, ast.Claim):
-                for path in stated.decl.because:
-                    self.reason(path, reasons)
         for edited in declared.edits:
             for name in edited.claims:
                 if name.name not in claims:
@@ -118,88 +125,3 @@ class Steps:
                         "E0201", f"there is no claim '{name.name}'", name.span,
                         f"did you mean '{guess}'?" if guess else None,
                     )  # fmt: skip
-            for edit in edited.edits:
-                for path in _addresses(edit):
-                    self.address(path)
-                if isinstance(edit, ast.Drop):
-                    self.reason(edit.path, reasons)
-
-    def reasons(self, declared: Declared) -> set[str]:
-        """The names that protective elements have: assumptions, guards, labels, calls and holds."""
-        found = {s.name for s in declared.stated if isinstance(s.decl, ast.AssumeItem)}
-        for instance, _ in declared.instances:
-            for name, member in instance.scope.names.items():
-                if isinstance(member, Function):
-                    found |= {name, f"{instance.name}.{name}"}
-                    found |= {f"{instance.name}.{n}" for n in _labels(member.decl)} | _labels(member.decl)
-        for function in declared.functions:
-            found |= {function.decl.name.name} | _labels(function.decl)
-        for source in declared.rules:
-            found |= {source.name} | {f"{source.name}.{n}" for n in _labels(source.decl)}
-        for flow in self.flows.values():
-            family = flow.family.name
-            inner = {*flow.tree.steps, *flow.tree.labels}
-            for name, point in flow.tree.steps.items():
-                inner |= {f"{name}.{n}" for n in _labels(point.step)}
-            found |= {f"{family}.{n}" for n in inner}
-        return found
-
-    def reason(self, path: ast.Path, known: set[str]) -> None:
-        parts = tuple(p.name for p in path.parts)
-        if str(path) in known or any(_is_tail(parts, name) for name in known):
-            return
-        family, rest = parts[0], parts[1:]
-        if rest and family in self.flows:
-            own = [n.partition(".")[2] for n in known if n.startswith(f"{family}.")]
-            if any(_is_tail(rest, name) for name in own):
-                return
-        guess = suggest(parts[-1], {n.rpartition(".")[2] for n in known})
-        self.cx.reporter.error(
-            "E0206", f"there is no assumption, guard, hold, call or step '{path}'", path.span,
-            f"did you mean '{guess}'?" if guess else None,
-        )  # fmt: skip
-
-    def address(self, path: ast.Path) -> None:
-        """A path in an edit must name a step, a label or a call of a thread, or a rule."""
-        parts = tuple(p.name for p in path.parts)
-        flow = self.flows.get(parts[0])
-        if flow is None:
-            if str(path) not in self.rules:
-                self.cx.reporter.error(
-                    "E0206", f"'{parts[0]}' is neither a thread nor a rule", path.span,
-                    f"threads: {', '.join(self.flows)}" if self.flows else None,
-                )  # fmt: skip
-            return
-        names = [*flow.tree.steps, *flow.tree.labels]
-        if len(parts) > 1 and not matching(names, parts[1:]):
-            guess = suggest(parts[-1], {n.rpartition(".")[2] for n in names})
-            self.cx.reporter.error(
-                "E0206", f"thread '{parts[0]}' has no step or label '{'.'.join(parts[1:])}'", path.span,
-                f"did you mean '{guess}'?" if guess else None,
-            )  # fmt: skip
-
-
-def _labels(node: object) -> set[str]:
-    """The names given inside a step, op or rule: labels, conjuncts and assumptions."""
-    found = set()
-    for inner in ast.walk(node):
-        label = getattr(inner, "label", None)
-        if isinstance(label, ast.Ident):
-            found.add(label.name)
-        if isinstance(inner, ast.Assume | ast.Require):
-            found.add(inner.name.name)
-        if isinstance(inner, ast.Call):
-            found.add(inner.name.name)
-    return found
-
-
-def _addresses(edit: ast.Edit) -> tuple[ast.Path, ...]:
-    match edit:
-        case ast.Delete(paths):
-            return paths
-        case ast.Swap(first, second):
-            return (first, second)
-        case ast.Replace(path) | ast.Insert(_, path):
-            return (path,)
-        case _:
-            return ()

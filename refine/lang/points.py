@@ -30,8 +30,10 @@ from refine.lang.context import (
     needs_value,
     without_default,
 )
+from refine.lang.edits import addresses
+from refine.lang.elements import Element, Kind, shown
 from refine.lang.exprs import Typer
-from refine.lang.scope import Bound, Broken, Family, Scope, Variable
+from refine.lang.scope import Bound, Broken, Family, Scope, Variable, instance_of
 from refine.text.span import Span
 
 
@@ -48,6 +50,7 @@ class Point:
 @dataclass(slots=True, eq=False)
 class StepPoint(Point):
     step: ast.Step = field(kw_only=True)
+    instance: str = ""  # in whose procedure it stands
 
     @property
     def name(self) -> str:
@@ -70,7 +73,10 @@ class EachPoint(Point):
 
 @dataclass(slots=True, eq=False)
 class IfPoint(Point):
+    """`free`: its guard was dropped, so that either way may be taken; of `cond` only the tests for none count."""
+
     cond: ast.Expr = field(kw_only=True)
+    free: bool = False
     then: Point | None = None
     other: Point | None = None
 
@@ -140,6 +146,7 @@ class Tree:
     used: dict[str, int] = field(default_factory=dict)
     count: int = 0
     calls: tuple[ast.Proc, ...] = ()
+    instance: str = ""  # in whose procedure the statements at hand stand
 
     def build(self, body: ast.Block) -> None:
         """The tree of the thread's body; its outermost block is never closed."""
@@ -169,6 +176,7 @@ class Tree:
         owner: Scope | None = None,
     ) -> Point | None:
         """The points of a block, which leads to `after`; its locals are reset on the way out."""
+        stmts = self.cx.edits.rewrite((self.family.name, *path), stmts)
         declared: list[Variable] = []
         locals_: dict[int, Variable] = {}
         own: set[str] = set()
@@ -238,6 +246,8 @@ class Tree:
         if self.count > MAX_POINTS:
             self.cx.too_large("this thread becomes too large when procedures are expanded", stmt.span)
         label = getattr(stmt, "label", None)
+        for address in addresses((self.family.name, *path), stmt):
+            self.cx.statements.setdefault(address, stmt)
         if label is not None:
             path = (*path, label.name)
             self.labels.add(".".join(path))
@@ -255,7 +265,8 @@ class Tree:
             case ast.Assign():
                 return CodePoint(*at, stmt=stmt)
             case ast.If(cond, then, other):
-                point = IfPoint(*at, cond=cond)
+                free = label is not None and self.relaxed("branch", path, cond.span)
+                point = IfPoint(*at, cond=cond, free=free)
                 point.then = self.sequence(then.stmts, scope, path, after, frame)
                 if isinstance(other, ast.If):
                     point.other = self.statement(other, scope, path, after, frame, {})
@@ -277,7 +288,7 @@ class Tree:
             case ast.ForEach(binder, body):
                 return self.for_each(binder, body, stmt.span, scope, path, after, frame)
             case ast.CallStmt(call):
-                return self.call(call, scope, path, after, frame)
+                return self.call(call, scope, path, after, frame, named=label is not None)
             case ast.Break() | ast.Continue():
                 if frame.loop is None:
                     self.cx.fail("E0404", "there is no loop to leave here", stmt.span)
@@ -298,7 +309,7 @@ class Tree:
                 assert_never(stmt)
 
     def step_point(self, stmt: ast.Step, scope: Scope, path: tuple[str, ...], after: Point | None) -> Point:
-        point = StepPoint(stmt.span, scope, path, after, step=stmt)
+        point = StepPoint(stmt.span, scope, path, after, step=stmt, instance=self.instance)
         if point.name in self.steps:
             other = self.steps[point.name].step.name.span
             self.cx.reporter.error(
@@ -352,6 +363,8 @@ class Tree:
         path: tuple[str, ...],
         after: Point | None,
         frame: Frame,
+        *,
+        named: bool,
     ) -> Point | None:
         typer = Typer(self.cx)
         function, args = callee(typer, node, scope)
@@ -383,6 +396,11 @@ class Tree:
             )
         path = (*path, decl.name.name)
         self.labels.add(".".join(path))
+        protects = " ".join(name.name for word, name in decl.effects if word == "protects")
+        weaker = tuple(name.name for word, name in decl.effects if word == "weaker")
+        free = bool(named or protects) and self.relaxed(
+            "call", path, node.span, protects, weaker, named=named
+        )
         inner = function.scope.child(self=Bound(self.self_))
         fresh: list[Variable] = []
         starts: list[CodePoint] = []
@@ -402,15 +420,34 @@ class Tree:
             )
         out = SetPoint(node.span, inner, path, after, [(v, None) for v in fresh]) if fresh else after
         inner_frame = Frame(None, out, len(frame.open), frame.open)
-        outer, self.calls = self.calls, (*self.calls, decl)
+        outer, self.calls, self.instance = (
+            (self.calls, self.instance),
+            (*self.calls, decl),
+            instance_of(function.scope),
+        )
         try:
             first = self.sequence(decl.body.stmts, inner, path, out, inner_frame)
         finally:
-            self.calls = outer
+            self.calls, self.instance = outer
         for start in reversed(starts):
             start.after = first
             first = start
-        return first
+        if not free:
+            return first
+        always = ast.Boolean(True, span=node.span)
+        return IfPoint(node.span, scope, path, after, cond=always, free=True, then=first, other=after)
+
+    def relaxed(
+        self, kind: Kind, path: tuple[str, ...], span: Span, protects: str = "", weaker: tuple[str, ...] = (),
+        *, named: bool = True,
+    ) -> bool:  # fmt: skip
+        """Notes a protective element between steps; whether it has been dropped."""
+        group = f"{self.instance}.{path[-1]}" if self.instance and kind == "branch" else ""
+        key = ".".join((self.family.name, *path))
+        library = bool(self.instance)
+        return self.cx.relaxed(
+            Element(key, kind, shown(span), span, group, protects, weaker, named=named, library=library)
+        )
 
     def immutable(self, arg: ast.Expr, scope: Scope, type_: Type) -> Bound | Variable | None:
         """An argument that cannot change during the call stands for itself; no copy splits states."""

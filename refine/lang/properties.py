@@ -14,6 +14,7 @@ from refine.lang.access import indexed_instance
 from refine.lang.calls import apply
 from refine.lang.context import Abort, Context, Term
 from refine.lang.declared import Declared, RuleSource, Stated
+from refine.lang.elements import Element, shown
 from refine.lang.exprs import Typer
 from refine.lang.flow import Flow
 from refine.lang.paths import Steps
@@ -108,6 +109,12 @@ class Properties:
         try:
             term = self.condition(stated.decl.cond, inside(stated))
         except Abort:
+            return None
+        decl = stated.decl
+        element = Element(
+            stated.name, "assumption", shown(decl.cond.span), decl.span, library=bool(stated.instance)
+        )
+        if self.cx.relaxed(element):
             return None
         holds = e.and_(term.expr, *(e.not_(c.bad) for c in term.checks))
         for binder in reversed(stated.dims):

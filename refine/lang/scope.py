@@ -183,3 +183,19 @@ class Scope:
 
     def child(self, /, **names: Entity) -> Scope:
         return Scope(self, dict(names))
+
+
+def instance_of(scope: Scope) -> str:
+    """The instance to whose members a scope belongs, by its name; empty outside of library types."""
+    found = next((m for m in scope.names.values() if _is_member(m)), None)
+    return found.name.rpartition(".")[0] if isinstance(found, Variable | Instance) else ""
+
+
+def prefix_of(scope: Scope) -> tuple[Expr, ...]:
+    """The indices of the instance to whose members a scope belongs."""
+    found = next((m for m in scope.names.values() if _is_member(m)), None)
+    return found.prefix if isinstance(found, Variable | Instance) else ()
+
+
+def _is_member(entity: Entity) -> bool:
+    return isinstance(entity, Variable | Instance) and "." in entity.name

@@ -113,3 +113,25 @@ def parameters(cx: Context, loaded: Loaded) -> dict[str, tuple[int, int, int, Sp
         except Abort:
             continue
     return found
+
+
+def set_sizes(
+    cx: Context,
+    given: tuple[tuple[ast.Ident, ast.Expr], ...],
+    values: dict[str, int],
+    found: dict[str, tuple[int, int, int, Span]],
+) -> dict[str, int]:
+    """The values that edits give to parameters, which may speak of those that they have."""
+    scope = Scope(None, {name: Constant(value) for name, value in values.items()})
+    made: dict[str, int] = {}
+    for name, value in given:
+        try:
+            if name.name not in found:
+                guess = suggest(name.name, found)
+                help_ = f"did you mean '{guess}'?" if guess else None
+                cx.fail("E0201", f"there is no parameter '{name.name}'", name.span, help_)
+            made[name.name] = constant_int(cx, scope, value)
+            in_range(name.name, made[name.name], found, value.span, cx.reporter)
+        except Abort:
+            continue
+    return made

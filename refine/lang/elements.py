@@ -1,0 +1,121 @@
+"""Protective elements: what the safety of a protocol may rest on, where it stands, and the names it goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from refine.lang import ast
+from refine.text.span import Span
+
+Kind = Literal["assumption", "guard", "branch", "hold", "call"]
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One protective element: a named assumption, a part of a `when`, an `if`, the taking of a hold, a call.
+
+    `key` is its address: the steps, labels and calls around it. `group` is a name for all elements of one instance
+    that are alike: `mmu_lock.write`, `tlb.vcpu.acked`.
+    """
+
+    key: str
+    kind: Kind
+    text: str
+    span: Span
+    group: str = ""
+    protects: str = ""  # what a call does, in the words of its declaration: flush, kick, wait, …
+    weaker: tuple[str, ...] = ()  # calls that do less, as its declaration says
+    shared: bool = True  # whether it looks at, or does, anything beyond the thread's own locals
+    named: bool = True  # whether whoever wrote the specification gave it a name
+    library: bool = False  # stands inside a library type
+    rule: bool = False  # stands in a rule: it says what hardware, guest or host do, and protects only where it is named
+
+    @property
+    def thread(self) -> str:
+        return self.key.partition(".")[0]
+
+
+def shown(span: Span, most: int = 60) -> str:
+    """A piece of a specification in one line."""
+    text = " ".join(span.text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a claim says it rests on: the name as it is written, and the elements meant, by their keys."""
+
+    name: str
+    keys: tuple[str, ...]
+    redundant: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What of a lowered file edits may speak of: by address, each statement; the protective elements; the reasons."""
+
+    statements: Mapping[str, ast.Stmt] = field(default_factory=dict)
+    steps: frozenset[str] = frozenset()  # addresses of steps
+    rules: frozenset[str] = frozenset()
+    elements: tuple[Element, ...] = ()
+    reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)  # by claim
+    holds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # before each step, those surely held
+    observers: tuple[Observed, ...] = ()
+
+    def element(self, key: str) -> Element:
+        return next(x for x in self.elements if x.key == key)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """An observer that the imported libraries know: who plays it here, or why it is left out."""
+
+    name: str
+    doc: str
+    players: tuple[str, ...] = ()
+    inherent: bool = False
+    why: str | None = None
+
+    @property
+    def modelled(self) -> bool:
+        return self.inherent or bool(self.players)
+
+
+def meant(path: str, elements: Iterable[Element], threads: Iterable[str], owner: str = "") -> tuple[str, ...]:
+    """The keys of the elements that a path names; `owner` is the instance in whose type it stands.
+
+    A whole address, a group, or a tail of one names what it is the name of. A step, label or procedure stands for
+    the outermost elements within it. After the name of a thread, the rest is looked for in that thread.
+    """
+    known = tuple(elements)
+    for name in dict.fromkeys((f"{owner}.{path}" if owner else path, path)):
+        parts = tuple(name.split("."))
+        found = [x.key for x in known if name in (x.key, x.group)]
+        if not found and parts[0] in threads:
+            own = [x for x in known if x.thread == parts[0]]
+            rest = parts[1:]
+            found = [x.key for x in own if rest and _is_tail(rest, x.key.split(".")[1:])]
+            found = found or _outermost([x.key for x in own if _within(rest, x.key.split(".")[1:])])
+        elif not found:
+            found = [x.key for x in known if x.group and _is_tail(parts, x.group.split("."))]
+            found = found or [x.key for x in known if _is_tail(parts, x.key.split("."))]
+            found = found or _outermost([x.key for x in known if _within(parts, x.key.split("."))])
+        if found:
+            return tuple(found)
+    return ()
+
+
+def _is_tail(parts: tuple[str, ...], own: list[str]) -> bool:
+    return tuple(own[-len(parts) :]) == parts
+
+
+def _within(parts: tuple[str, ...], own: list[str]) -> bool:
+    """Whether the parts are the tail of a proper beginning of an address."""
+    return not parts or any(_is_tail(parts, own[:k]) for k in range(1, len(own)))
+
+
+def _outermost(keys: list[str]) -> list[str]:
+    return [k for k in keys if not any(k.startswith(f"{other}.") for other in keys)]
