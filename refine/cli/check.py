@@ -6,20 +6,28 @@ import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from refine.cli.args import version
 from refine.cli.files import Target, targets
+from refine.cli.joint import idle_together, settled
 from refine.cli.pool import run as run_jobs
 from refine.cli.sink import JsonSink, Sink, TextSink
 from refine.cli.status import UNKNOWN, USAGE, worst
 from refine.cli.work import Done, Interrupts, Job, Options
 from refine.engine.decide import Sizes, status
+from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried, plan
+from refine.engine.judge import observers
+from refine.engine.verdict import Tick
 from refine.lang import ast
+from refine.lang.elements import Outline
 from refine.lang.load import Loaded, load
+from refine.lang.lower import lower_whole
 from refine.lang.sizes import sizes as declared_sizes
 from refine.report import text
-from refine.report.result import FileResult, Later, SizeResult, summed
+from refine.report.audit import Row, row
+from refine.report.result import FileResult, SizeResult, summed
 from refine.text.diag import Diagnostic, Reporter, Severity, suggest
 
 
@@ -41,6 +49,8 @@ class _File:
     loaded: Loaded
     rows: tuple[Sizes, ...]
     parameters: frozenset[str]
+    outline: Outline | None = None
+    items: tuple[Item, ...] = ()
 
     @property
     def doc(self) -> str:
@@ -60,6 +70,7 @@ class _Told:
     missing: list[tuple[Sizes, str]] = field(default_factory=list)
     seen: dict[Diagnostic, None] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    audit: list[Row] = field(default_factory=list)
     failed: bool = False
 
 
@@ -133,36 +144,58 @@ class _Run:
         given = {n: k for n, k in self._args.size if n in sizes.default or not several}
         rows = sizes.all if self._every and sizes.all else (sizes.default,)
         unique = dict.fromkeys(tuple({**row, **given}.items()) for row in rows)
-        return _File(target, loaded, tuple(unique), frozenset(sizes.default))
+        file = _File(target, loaded, tuple(unique), frozenset(sizes.default))
+        return (
+            self._planned(file) if self._every and not file.library and args_for_proof(self._args) else file
+        )
+
+    def _planned(self, file: _File) -> _File:
+        """The file with what is to be audited in it; errors are told by whoever lowers it for its claims."""
+        made = lower_whole(file.loaded, dict(file.rows[0]), Reporter())
+        if made is None:
+            return file
+        items = plan(file.loaded, made.outline, frozenset(self._args.claim))
+        return replace(file, outline=made.outline, items=items)
 
     def _jobs(self, file: _File) -> Iterator[Job]:
-        args = self._args
-        options = Options(
-            args.engine, not args.no_symmetry, args.states, args.steps, args.timeout, tuple(args.claim)
-        )
+        args, options = self._args, self._options()
         for row in file.rows if not file.library else file.rows[:1]:
             words = ["spte", "check", file.target.name]
             words += [word for name, n in row for word in ("--size", f"{name}={n}")]
             words += _unusual(args)
-            yield Job(file.loaded, file.target.name, row, options, tuple(words))
+            first = row is file.rows[0]
+            yield Job(file.loaded, file.target.name, row, options, tuple(words), file.rows, typed=first)
+        yield from (self._item_job(file, item) for item in file.items)
+
+    def _item_job(self, file: _File, item: Item) -> Job:
+        words = ("spte", "ask", file.target.name, *_unusual(self._args))
+        return Job(file.loaded, file.target.name, (), self._options(), words, file.rows, item)
+
+    def _options(self) -> Options:
+        args = self._args
+        return Options(
+            args.engine, not args.no_symmetry, args.states, args.steps, args.timeout, tuple(args.claim)
+        )
 
     # --- doing it ---------------------------------------------------------------------------------------
 
     def _run_files(self, files: Sequence[_File], interrupts: Interrupts) -> None:
         planned = [(file, job) for file in files for job in self._jobs(file)]
-        count = self._args.jobs or os.cpu_count() or 1
-        done = run_jobs(
-            [job for _, job in planned],
-            count,
-            lambda job, event: self._sink.tick(job.name, job.sizes, event),
-            interrupts,
-        )
+        done = run_jobs([job for _, job in planned], self._count, self._ticked, interrupts)
         told = _Told()
         for n, ((file, job), result) in enumerate(zip(planned, done, strict=True)):
             self._tell(file, job, result, told)
             if n + 1 == len(planned) or planned[n + 1][0] is not file:
+                self._join(file, told, interrupts)
                 self._close(file, told)
                 told = _Told()
+
+    @property
+    def _count(self) -> int:
+        return self._args.jobs or os.cpu_count() or 1
+
+    def _ticked(self, job: Job, event: Tick) -> None:
+        self._sink.tick(job.name, job.sizes, event)
 
     def _tell(self, file: _File, job: Job, done: Done | None, told: _Told) -> None:
         if done is None:
@@ -179,6 +212,11 @@ class _Run:
         self._known.update(done.known)
         self._statuses.append(done.status)
         result = done.result
+        told.audit += done.rows
+        if job.item is not None:
+            if done.trouble:
+                told.audit.append(_untold(job.item, done.trouble))
+            return
         if done.trouble or (result is not None and result.findings):
             if not told.open:
                 told.open = True
@@ -189,6 +227,17 @@ class _Run:
             else:
                 told.missing.append((job.sizes, done.trouble))
                 self._sink.trouble(file.target.name, job.sizes, done.trouble, done.details)
+
+    def _join(self, file: _File, told: _Told, interrupts: Interrupts) -> None:
+        """Drop those reasons together of which none is needed alone; and say who is modelled."""
+        if file.outline is None or told.failed or not told.open:
+            return
+        if not self._args.claim:
+            told.audit += [row(j, ()) for j in observers(file.outline.observers)]
+        jobs = [self._item_job(file, pair) for pair in idle_together(file.outline, told.audit)]
+        for job, done in zip(jobs, run_jobs(jobs, self._count, self._ticked, interrupts), strict=True):
+            self._tell(file, job, done, told)
+        told.audit = settled(told.audit)
 
     def _close(self, file: _File, told: _Told) -> None:
         self._failed += told.failed
@@ -205,12 +254,14 @@ class _Run:
             file.doc,
             tuple(told.results),
             tuple(told.missing),
-            later=() if few else _later(file.loaded.file),
+            audit=tuple(told.audit),
             uncovered=() if few else _uncovered(file.loaded.file),
             warnings=tuple(told.warnings),
+            one_of_many=self._many,
         )
         self._finished.append(result)
         steps = None if self._every else self._args.steps
+        self._statuses += [one.status for one in told.audit]
         self._statuses += [status(row.overall.outcome, steps) for row in summed(result)]
         self._sink.close(result)
 
@@ -257,16 +308,24 @@ def _words(args: argparse.Namespace, every: bool) -> list[str]:
     return ["spte", "prove" if every else "check", *args.files, *sizes, *claims, *_unusual(args)]
 
 
-def _later(file: ast.File) -> tuple[Later, ...]:
-    """What the file says that no engine can answer yet."""
-    reasons = [str(path) for item in file.items if isinstance(item, ast.Claim) for path in item.because]
-    edited = [item for item in file.items if isinstance(item, ast.Edited)]
-    found = (
-        Later("reasons", tuple(dict.fromkeys(reasons))),
-        Later("mutants", tuple(item.name.name for item in edited if item.role == "mutant")),
-        Later("variants", tuple(item.name.name for item in edited if item.role == "variant")),
-    )
-    return tuple(later for later in found if later.names)
+def args_for_proof(args: argparse.Namespace) -> bool:
+    """Whether all is asked for that a proof consists of: reasons, mutants and variants, too."""
+    return args.steps is None
+
+
+def _untold(item: Item, why: str) -> Row:
+    """The row of an item of which nothing was found out."""
+    match item:
+        case Dropped(uses=uses):
+            return Row("because", uses[0].name, "unknown", UNKNOWN, uses[0].claim, why=why)
+        case Changed(role, name):
+            return Row(role, name, "unknown", UNKNOWN, why=why)
+        case Tried(kind, name):
+            return Row(kind, name, "unknown", UNKNOWN, why=why)
+        case Occurrences():
+            return Row("vacuity", "what must happen", "unknown", UNKNOWN, why=why)
+        case _:
+            assert_never(item)
 
 
 def _uncovered(file: ast.File) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,8 @@ from typing import Protocol
 from refine.cli.live import Live
 from refine.cli.status import CONTRADICTION
 from refine.engine.decide import Sizes
-from refine.engine.verdict import Cause, Tick
+from refine.engine.verdict import Tick
+from refine.report import audit
 from refine.report import json as as_json
 from refine.report import text
 from refine.report.data import sizes as sizes_data
@@ -19,7 +20,6 @@ from refine.report.result import FileResult, SizeResult, summed
 from refine.text.diag import Diagnostic, escape, render, to_json
 
 _FRESH = 2.0  # seconds until a process that is silent is not shown any more
-_SINGULAR = {"mutants": "mutant", "variants": "variant", "reasons": "because"}
 
 
 class Sink(Protocol):
@@ -97,7 +97,7 @@ class TextSink:
             self._err(details)
 
     def close(self, result: FileResult) -> None:
-        self._out(text.claims(result) + text.traces(result, self._runs) + "\n")
+        self._out(text.claims(result, result.one_of_many) + text.traces(result, self._runs) + "\n")
 
     def tick(self, path: str, sizes: Sizes, event: Tick) -> None:
         now = time.monotonic()
@@ -152,11 +152,8 @@ class JsonSink:
     def close(self, result: FileResult) -> None:
         for row in summed(result):
             self._event("verdict", {"file": escape(result.path), **as_json.verdict(row)})
-        for later in result.later:
-            for name in later.names:
-                role = _SINGULAR.get(later.kind, later.kind)
-                verdict = {"name": escape(name), "role": role, "verdict": "unknown", "cause": Cause.NO_ENGINE}
-                self._event("verdict", {"file": escape(result.path), **verdict})
+        for one in result.audit:
+            self._event("audit", {"file": escape(result.path), **audit.as_json(one)})
         for name, why in result.uncovered:
             self._event("uncovered", {"file": escape(result.path), "name": escape(name), "why": escape(why)})
 

@@ -12,11 +12,16 @@ from typing import Any, Self
 
 from refine.cli.status import CONTRADICTION, OK, UNKNOWN
 from refine.cli.trouble import details, sentence
+from refine.engine.audit import Case, How, Misfit
 from refine.engine.decide import Mode, Sizes, decide
+from refine.engine.items import Changed, Dropped, Item
+from refine.engine.judge import judge
 from refine.engine.replay import Inconsistent
-from refine.engine.verdict import Limits, Tick
+from refine.engine.verdict import Cause, Limits, Tick
+from refine.lang.edited import check_edited
 from refine.lang.load import Loaded
-from refine.lang.lower import lower
+from refine.lang.lower import lower_whole
+from refine.report.audit import Row, row
 from refine.report.result import SizeResult, size_result
 from refine.text.diag import Diagnostic, Reporter
 
@@ -37,13 +42,19 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to answer. `reproduce` is the command that asks the same, without `--claim`."""
+    """What to answer: all claims of a file at one size, or one `item` of its audit at the sizes in `rows`.
+
+    `reproduce` is the command that asks the same, without `--claim`. `typed`: mutants and variants are typed, too.
+    """
 
     loaded: Loaded
     name: str
     sizes: Sizes
     options: Options
     reproduce: tuple[str, ...]
+    rows: tuple[Sizes, ...] = ()
+    item: Item | None = None
+    typed: bool = False
 
     @property
     def library(self) -> bool:
@@ -60,6 +71,12 @@ class Done:
     trouble: str = ""
     status: int = OK
     details: str = ""
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def interrupted(self) -> bool:
+        in_audit = any(row.verdict == "unknown" and row.why == Cause.INTERRUPTED for row in self.rows)
+        return in_audit or (self.result is not None and self.result.interrupted)
 
 
 class Interrupts:
@@ -105,14 +122,16 @@ class Interrupts:
         finally:
             self._armed = False
         # A solver catches the signal itself, and only says so.
-        self.seen |= done.result is not None and done.result.interrupted
+        self.seen |= done.interrupted
         return done
 
 
 def perform(job: Job, progress: Progress) -> Done:
     """Lower, decide, and put the result into plain data. Nothing but an interruption leaves this function."""
     try:
-        return _perform(job, progress)
+        return _perform(job, progress) if job.item is None else _audit(job, job.item, progress)
+    except Misfit as misfit:
+        return Done(diagnostics=misfit.diagnostics)
     except Inconsistent as error:
         return Done(trouble=f"the tool contradicts itself: {error}; please report it", status=CONTRADICTION)
     except MemoryError:
@@ -123,13 +142,40 @@ def perform(job: Job, progress: Progress) -> Done:
 
 def _perform(job: Job, progress: Progress) -> Done:
     reporter = Reporter()
-    system = lower(job.loaded, dict(job.sizes), reporter)
-    if system is None or job.library:
+    made = lower_whole(job.loaded, dict(job.sizes), reporter)
+    if made is not None and job.typed:
+        check_edited(job.loaded, made, [dict(row) for row in job.rows], reporter)
+    if made is None or job.library or reporter.has_errors:
         return Done(diagnostics=reporter.sorted())
-    options = job.options
+    system, options = made.system, job.options
     known = tuple(p.name for p in system.properties)
     names = [name for name in known if not options.claims or name in options.claims]
-    deadline = None if options.timeout is None else time.monotonic() + options.timeout
-    limits = Limits(options.states, options.steps, deadline=deadline)
+    limits = _limits(options)
     decision = decide(system, names, limits, progress, options.mode, options.symmetry)
     return Done(size_result(system, decision, job.reproduce), reporter.sorted(), known)
+
+
+def _audit(job: Job, item: Item, progress: Progress) -> Done:
+    """Judge one item of a file's audit."""
+    options = job.options
+    how = How(_limits(options), options.mode, options.symmetry, progress)
+    found = judge(Case(job.loaded, job.rows), item, how)
+    return Done(rows=tuple(row(j, (*job.reproduce, *_edit_words(item))) for j in found))
+
+
+def _limits(options: Options) -> Limits:
+    deadline = None if options.timeout is None else time.monotonic() + options.timeout
+    return Limits(options.states, options.steps, deadline=deadline)
+
+
+def _edit_words(item: Item) -> tuple[str, ...]:
+    """The options of `spte ask` that make an item's edits."""
+    match item:
+        case Dropped(uses=uses, kind="together"):
+            return tuple(word for use in uses for word in ("--drop", use.name))
+        case Dropped(uses=uses):
+            return ("--drop", uses[0].name)
+        case Changed(role, name):
+            return (f"--{role}", name)
+        case _:
+            return ()

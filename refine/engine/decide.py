@@ -61,7 +61,8 @@ def decide(
     total = Answer({})
     interrupted = False
     for name, engine in _engines(mode, symmetry, limits):
-        left = [p.name for p in asked if _open(verdicts.get(p.name))]
+        wanted = asked if not verdicts or not limits.enough else [p for p in asked if p.name in limits.enough]
+        left = [p.name for p in wanted if _open(verdicts.get(p.name))]
         seen = total.depth if total.states is not None and total.depth is not None else -1
         if not left or interrupted or (mode == "auto" and name == "bmc" and seen >= (limits.steps or _BOUND)):
             break

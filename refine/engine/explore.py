@@ -167,7 +167,7 @@ class Search:
         if self._position == len(self._front) and not self._following:
             return False
         if self._all_answered():
-            self.halt = Halt("every property has its answer")
+            self.halt = Halt("everything that was to be known is")
         elif len(self.seen) > self.limits.states:
             self.halt = Halt(f"more than {self.limits.states} states", Cause.LIMIT)
         elif self.limits.deadline is not None and time.monotonic() > self.limits.deadline:
@@ -175,7 +175,10 @@ class Search:
         return self.halt is not None
 
     def _all_answered(self) -> bool:
+        enough = self.limits.enough
         for k, p in enumerate(self.asked):
+            if enough and p.name not in enough:
+                continue
             if p.kind is Kind.STUCK or (p.kind is Kind.FAULT and self.failure(p) is None):
                 return False
             if p.kind not in (Kind.FAULT, Kind.LIVENESS) and k not in self.found:

@@ -69,12 +69,16 @@ Verdict: TypeAlias = Proved | HoldsUpTo | Violated | Reached | Vacuous | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one question. `resources` is a solver's own deterministic count; `deadline` is of `time.monotonic`."""
+    """Bounds of one question. `resources` is a solver's own deterministic count; `deadline` is of `time.monotonic`.
+
+    `enough`: where it names properties, their answers are enough, and what else is found by then is welcome.
+    """
 
     states: int = 5_000_000
     steps: int | None = None
     resources: int = 0  # 0: none
     deadline: float | None = None
+    enough: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,7 +315,7 @@ class Exec:
         named = self.named if kind in ("branch", "call", "hold") else name is not None and "#" not in name
         return self.cx.relaxed(
             Element(
-                ".".join(address), kind, shown(span), span, group or (f"{inside}.{own}" if inside else ""), protects,
+                ".".join(address), kind, shown(span), span, group or (f"{inside}.{own}" if inside and named else ""), protects,
                 weaker, shared, named, bool(inside), rule=self.me is None,
             )
         )  # fmt: skip

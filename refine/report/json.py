@@ -10,8 +10,11 @@
     trouble     file, sizes, why, details: there is no result at this size
     verdict     file, name, role, doc, text, verdict, steps, why, cause, engine, sizes (of which it is said),
                 elsewhere (verdicts at other sizes), trace (see refine/report/data.py, or null)
+    audit       file, kind (because, redundant, together, mutant, variant, observer, vacuity, vacuous, …), name, claim,
+                doc, verdict, as_declared, why, steps and at (of the run that shows it), also_broken, sizes (looked
+                at), states, trace
     uncovered   file, name, why
-    summary     files, claims, sizes, libraries, not_checked, counts, seconds, interrupted, status
+    summary     files, claims, sizes, libraries, audited, not_checked, counts, seconds, interrupted, status
 
 `verdict` is proved, holds (up to `steps`), violated or reached (in `steps`), vacuous, or unknown (`cause`).
 """
@@ -66,6 +69,7 @@ def summary(total: Totals, seconds: float) -> Data:
         "claims": total.claims,
         "sizes": total.sizes,
         "libraries": total.libraries,
+        "audited": dict(total.audited),
         "not_checked": total.skipped,
         "counts": dict(total.words),
         "seconds": round(seconds, 3),

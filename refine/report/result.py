@@ -11,6 +11,7 @@ from refine.engine.decide import Decision, Outcome, Overall, Sizes, outcome, ove
 from refine.engine.verdict import Reached, Unknown, Violated
 from refine.report import data as as_data
 from refine.report import trace as as_text
+from refine.report.audit import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,6 @@ class SizeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """What is written in a file and has no engine yet, by what it is: `mutants`, `free_first`, …."""
-
-    kind: str
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class FileResult:
     """One file at all sizes asked for."""
 
@@ -59,9 +52,10 @@ class FileResult:
     doc: str
     results: tuple[SizeResult, ...]
     missing: tuple[tuple[Sizes, str], ...] = ()  # sizes without a result, and why
-    later: tuple[Later, ...] = ()
+    audit: tuple[Row, ...] = ()
     uncovered: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()  # the codes of those that are not shown
+    one_of_many: bool = False  # told in fewer words
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from refine.engine.decide import Outcome, Sizes
-from refine.engine.verdict import Cause, Tick
+from refine.engine.verdict import Tick
+from refine.report import audit
 from refine.report.cells import leaders, tidy, wrap
 from refine.report.result import FileResult, SizeResult, Summed, summed
 from refine.report.trace import steps
@@ -28,6 +29,7 @@ class Totals:
     words: tuple[tuple[str, int], ...]  # how many claims are not as declared, by verdict
     libraries: int = 0
     skipped: int = 0  # files that could not be read
+    audited: tuple[tuple[str, int], ...] = ()  # how many reasons, mutants and variants
 
 
 def header(path: str, doc: str) -> str:
@@ -41,8 +43,11 @@ def size_line(result: SizeResult) -> str:
     return tidy(leaders(label, _extent(result), _COLUMN, _CELLS, "  "))
 
 
-def claims(file: FileResult) -> str:
-    """One line for each claim, over all sizes; free claims that all hold share one."""
+def claims(file: FileResult, brief: bool = False) -> str:
+    """One line for each claim, over all sizes; free claims that all hold share one.
+
+    `brief`: of what was audited, only what is not as declared has a line of its own.
+    """
     everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
     rows = summed(file)
     notes = _Footnotes(rows)
@@ -52,7 +57,7 @@ def claims(file: FileResult) -> str:
             lines += _line(f"{row.finding.role} {row.finding.name}", verdict(row, everything, notes))
     lines += _free_claims([row for row in rows if row.finding.role == "free"], everything, notes)
     lines += [line for note in notes.lines() for line in wrap(note, _CELLS, "    ", "        ")]
-    return tidy([*lines, *_remarks(file)])
+    return tidy([*lines, *audit.lines(file.audit, brief), *_remarks(file)])
 
 
 def _free_claims(rows: Sequence[Summed], everything: Sequence[Sizes], notes: _Footnotes) -> list[str]:
@@ -81,8 +86,6 @@ def _remarks(file: FileResult) -> list[str]:
         kinds = ", ".join(dict.fromkeys(file.warnings))
         said.append(f"{_count(len(file.warnings), 'warning')} ({kinds}), shown by spte check {file.path}")
     lines = [line for text in said for line in wrap(text, _CELLS, "    ", "      ")]
-    for later in file.later:
-        lines += _line(f"{later.kind} ({len(later.names)})", f"unknown ({Cause.NO_ENGINE})")
     if file.uncovered:
         names = ", ".join(name for name, _ in file.uncovered)
         lines += wrap(f"not covered, as declared: {names}", _CELLS, "    ", "      ")
@@ -96,7 +99,7 @@ def traces(file: FileResult, everything: bool = False) -> str:
         for row in summed(file)
         if row.finding.trace and (everything or row.overall.outcome.word == "violated")
     ]
-    return "".join(f"\n{trace}" for trace in shown)
+    return "".join(f"\n{trace}" for trace in shown) + audit.bad_traces(file.audit, everything)
 
 
 class _Footnotes:
@@ -169,8 +172,14 @@ def totals(files: Iterable[FileResult], libraries: int = 0, skipped: int = 0) ->
     """Counts over all files. Free claims count where they are not proved."""
     counted = claims_ = sizes = 0
     words: dict[str, int] = {}
+    audited: dict[str, int] = {}
     for file in files:
         counted += 1
+        for noun, n in audit.counted(file.audit).items():
+            audited[noun] = audited.get(noun, 0) + n
+        for one in file.audit:
+            if one.status:
+                words[one.verdict] = words.get(one.verdict, 0) + 1
         sizes += len(file.results)
         for row in summed(file):
             found = row.overall.outcome.word
@@ -178,14 +187,14 @@ def totals(files: Iterable[FileResult], libraries: int = 0, skipped: int = 0) ->
             if found not in ("proved", "reached"):
                 words[found] = words.get(found, 0) + 1
     order = ("violated", "vacuous", "unknown", "holds")
-    return Totals(
-        counted, claims_, sizes, tuple((w, words[w]) for w in order if w in words), libraries, skipped
-    )
+    counts = tuple((w, words[w]) for w in (*order, *(w for w in words if w not in order)) if w in words)
+    return Totals(counted, claims_, sizes, counts, libraries, skipped, tuple(audited.items()))
 
 
 def summary(total: Totals, seconds: float, interrupted: bool = False, faulty: bool = False) -> str:
     """The last line of a run; `faulty` where the tool itself failed."""
     parts = [_count(total.files, "specification"), _count(total.claims, "claim"), _count(total.sizes, "size")]
+    parts += [_count(n, noun) for noun, n in total.audited]
     if total.libraries:
         parts.append(_count(total.libraries, "library", "libraries"))
     said = {"holds": "only up to so many steps"}

@@ -1,0 +1,106 @@
+"""What the audit of a file consists of: its reasons, mutants and variants, what must happen, and whom it models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TypeAlias
+
+from refine.lang import ast
+from refine.lang.edits import Edits, resolve
+from refine.lang.elements import Element, Outline
+from refine.lang.load import Loaded
+from refine.text.diag import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """That a claim names a reason, and how."""
+
+    claim: str
+    name: str
+    redundant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Protective elements that are dropped together; `uses`: by which claims, under which name."""
+
+    edits: Edits
+    uses: tuple[Use, ...]
+    kind: str = "reason"  # or "together": several reasons of one claim
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A mutant, which breaks claims, or a variant, which keeps them."""
+
+    role: str
+    name: str
+    doc: str
+    edits: Edits
+    claims: tuple[str, ...]
+    within: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """What must happen for the claims to say anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An edit that nobody declared, tried out: what breaks. `aim`: claims that matter most; none: all."""
+
+    kind: str  # "unstated", "element", "weaker", "systematic", "ask"
+    name: str
+    edits: Edits
+    aim: tuple[str, ...] = ()
+    about: Element | None = None
+
+
+Item: TypeAlias = Dropped | Changed | Occurrences | Tried
+
+
+def dropping(keys: Iterable[str], outline: Outline) -> Edits:
+    """The dropping of protective elements."""
+    keys = frozenset(keys)
+    holds = frozenset(x.group for x in outline.elements if x.kind == "hold" and x.key in keys)
+    return Edits(dropped=keys, holds=holds, known=outline.steps)
+
+
+def plan(loaded: Loaded, outline: Outline, claims: frozenset[str] = frozenset()) -> tuple[Item, ...]:
+    """All that a file declares and that is to be audited; of some claims, only their reasons."""
+    found: list[Item] = list(_reasons(outline, claims))
+    if claims:
+        return tuple(found)
+    for item in loaded.file.items:
+        if isinstance(item, ast.Edited):
+            edits = resolve(item.edits, outline, Reporter())
+            if edits is not None:
+                names = tuple(name.name for name in item.claims)
+                doc = item.doc.value if item.doc else ""
+                found.append(Changed(item.role, item.name.name, doc, edits, names, item.within))
+    return (*found, Occurrences())
+
+
+def _reasons(outline: Outline, claims: frozenset[str]) -> Iterable[Dropped]:
+    """Each reason once, for all claims that name the same elements."""
+    uses: dict[frozenset[str], list[Use]] = {}
+    for claim, reasons in outline.reasons.items():
+        for reason in reasons:
+            if reason.keys and (not claims or claim in claims):
+                uses.setdefault(frozenset(reason.keys), []).append(Use(claim, reason.name, reason.redundant))
+    for keys, found in uses.items():
+        yield Dropped(dropping(keys, outline), tuple(found))
+
+
+def together(outline: Outline, claim: str, names: Iterable[str], size: int = 2) -> tuple[Dropped, ...]:
+    """Pairs (or triples) of a claim's reasons of which none is needed alone."""
+    of = {reason.name: reason for reason in outline.reasons.get(claim, ())}
+    found = []
+    for group in combinations(names, size):
+        keys = frozenset(key for name in group for key in of[name].keys)
+        found.append(Dropped(dropping(keys, outline), tuple(Use(claim, name) for name in group), "together"))
+    return tuple(found)

@@ -1,0 +1,206 @@
+"""Whether a protocol is as its file says: judgements on reasons, mutants, variants, and on what must happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, assert_never
+
+from refine.engine.audit import Case, Fate, How, Loss, fate, happenings, masked
+from refine.engine.decide import Sizes
+from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried, Use
+from refine.lang.elements import Observed
+
+Standing = Literal["as declared", "not as declared", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One line of an audit. `loss` is the run that shows it, `also` what else breaks, `asked` the sizes looked at."""
+
+    kind: str
+    name: str
+    verdict: str
+    standing: Standing
+    claim: str = ""
+    doc: str = ""
+    why: str = ""
+    loss: Loss | None = None
+    of: str = ""  # the claim that `loss` breaks
+    also: tuple[tuple[str, int], ...] = ()
+    asked: tuple[Sizes, ...] = ()
+    states: int = 0
+
+
+def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
+    """Judge one item of a file; `case` is the file as it is, at all sizes that count."""
+    match item:
+        case Dropped():
+            return tuple(_dropped(case, item, how))
+        case Changed():
+            return tuple((_mutant if item.role == "mutant" else _variant)(case, item, how))
+        case Occurrences():
+            return tuple(_occurrences(case, how))
+        case Tried():
+            return (_tried(case, item, how),)
+        case _:
+            assert_never(item)
+
+
+def _edited(case: Case, item: Dropped | Changed | Tried) -> Case:
+    return Case(case.loaded, case.rows, item.edits)
+
+
+def _of(kind: str, name: str, found: Fate, own: Iterable[str]) -> Judgement:
+    """A judgement that is still open, with what was looked at, and what else was seen to break."""
+    own = set(own)
+    also = tuple((n, loss.steps) for n, loss in found.broken.items() if n not in own)
+    return Judgement(kind, name, "unknown", "unknown", also=also, asked=found.asked, states=found.states)
+
+
+# --- reasons --------------------------------------------------------------------------------------------------------
+
+
+def _dropped(case: Case, item: Dropped, how: How) -> Iterator[Judgement]:
+    edited = _edited(case, item)
+    claims = tuple(dict.fromkeys(use.claim for use in item.uses))
+    found = fate(edited, claims, how)
+    if item.kind == "together":
+        yield from _together(item, found)
+        return
+    proved = found.proved.intersection(claims)
+    hidden = masked(edited, case, found, how) if proved else ()
+    for use in item.uses:
+        yield _reason(use, found, hidden)
+
+
+def _reason(use: Use, found: Fate, hidden: tuple[str, ...]) -> Judgement:
+    base = _of("redundant" if use.redundant else "because", use.name, found, [use.claim])
+    base = replace(base, claim=use.claim)
+    loss = found.broken.get(use.claim)
+    if loss is not None:
+        standing: Standing = "not as declared" if use.redundant else "as declared"
+        return replace(base, verdict="needed", standing=standing, loss=loss, of=use.claim)
+    if use.claim in found.proved and not hidden:
+        standing = "as declared" if use.redundant else "not as declared"
+        return replace(base, verdict="not needed", standing=standing)
+    return replace(base, why=f"masked: {hidden[0]}" if hidden else found.unknown.get(use.claim, ""))
+
+
+def _together(item: Dropped, found: Fate) -> Iterator[Judgement]:
+    """Reasons of which none is needed alone: if dropping them all breaks the claim, at least one must stay."""
+    claim = item.uses[0].claim
+    base = _of("together", ", ".join(use.name for use in item.uses), found, [claim])
+    base = replace(base, claim=claim)
+    loss = found.broken.get(claim)
+    if loss is not None:
+        yield replace(base, verdict="jointly needed", standing="as declared", loss=loss, of=claim)
+    elif claim not in found.proved:
+        yield replace(base, why=found.unknown.get(claim, ""))
+
+
+# --- mutants and variants -------------------------------------------------------------------------------------------
+
+
+def _mutant(case: Case, item: Changed, how: How) -> Iterator[Judgement]:
+    """A mutant is caught if each claim that it breaks is violated, in as few steps as it says."""
+    if not item.claims:
+        why = "it does not say which claim it breaks: add 'breaks CLAIM'"
+        yield Judgement("mutant", item.name, "unknown", "not as declared", doc=item.doc, why=why)
+        return
+    found = fate(_edited(case, item), item.claims, how, within=item.within)
+    for target in item.claims:
+        base = replace(_of("mutant", item.name, found, item.claims), claim=target, doc=item.doc)
+        parts = [n for n in (*found.broken, *found.proved, *found.unknown) if _named(n, target)]
+        losses = [found.broken[n] for n in parts if n in found.broken]
+        if losses:
+            loss = min(losses, key=lambda x: x.steps)
+            base = replace(base, loss=loss, of=target)
+            if item.within is not None and loss.steps > item.within:
+                why = f"not within {item.within} steps"
+                yield replace(base, verdict="late", standing="not as declared", why=why)
+            else:
+                yield replace(base, verdict="caught", standing="as declared")
+        elif all(n in found.proved for n in parts):
+            yield replace(base, verdict="survives", standing="not as declared")
+        else:
+            yield replace(base, why=next(found.unknown[n] for n in parts if n in found.unknown))
+
+
+def _named(name: str, target: str) -> bool:
+    """Whether a property is meant: `satisfiable` means one for each rule."""
+    return name == target or name.startswith(f"{target}.")
+
+
+def _variant(case: Case, item: Changed, how: How) -> Iterator[Judgement]:
+    """A variant keeps its claims if they, and all free claims, are proved at every size."""
+    found = fate(_edited(case, item), item.claims, how, free=True)
+    base = replace(_of("variant", item.name, found, item.claims), doc=item.doc)
+    free = ("defined", "balanced", "satisfiable", "stuck")
+    lost = [n for n in found.broken if any(_named(n, wanted) for wanted in (*item.claims, *free))]
+    if lost:
+        name = min(lost, key=lambda n: found.broken[n].steps)
+        loss = found.broken[name]
+        yield replace(base, verdict="breaks", standing="not as declared", claim=name, loss=loss, of=name)
+    elif found.unknown:
+        name, why = next(iter(found.unknown.items()))
+        yield replace(base, claim=name, why=why)
+    else:
+        yield replace(base, verdict="keeps", standing="as declared", claim=", ".join(item.claims))
+
+
+# --- what must happen, and who is modelled --------------------------------------------------------------------------
+
+
+def _occurrences(case: Case, how: How) -> Iterator[Judgement]:
+    found = happenings(case, how)
+    for one in found.never:
+        if one.what == "left side":
+            name = one.of
+            why = f"'{one.text}' is never true, so that it says nothing"
+            yield Judgement(
+                "vacuous", name, "vacuous", "not as declared", claim=one.of, why=why, asked=case.rows
+            )
+        else:
+            yield Judgement("vacuous", one.name, "never happens", "not as declared", asked=case.rows)
+    for name, why in found.open.items():
+        yield Judgement("vacuous", name, "unknown", "unknown", why=why, asked=case.rows)
+    if not found.never and not found.open:
+        count = len(found.met)
+        yield Judgement(
+            "vacuity", "every step, every left side", "happens", "as declared", why=f"{count} of {count}"
+        )
+
+
+def observers(known: Iterable[Observed]) -> tuple[Judgement, ...]:
+    """Who sees the protocol's slips, and who is left out and why. An observer left out needs a reason."""
+    made = []
+    for one in known:
+        if one.why is not None:
+            made.append(Judgement("observer", one.name, "left out", "as declared", doc=one.doc, why=one.why))
+        elif one.modelled:
+            who = ", ".join(one.players) or "interleaving"
+            made.append(Judgement("observer", one.name, "modelled", "as declared", doc=one.doc, why=who))
+        else:
+            why = f'model it, or say why not: without {one.name} "…";'
+            made.append(
+                Judgement("observer", one.name, "not modelled", "not as declared", doc=one.doc, why=why)
+            )
+    return tuple(made)
+
+
+# --- edits that nobody declared -------------------------------------------------------------------------------------
+
+
+def _tried(case: Case, item: Tried, how: How) -> Judgement:
+    """What breaks when something is changed: the claims aimed at, or else all that do at the first size where any does."""
+    found = fate(_edited(case, item), item.aim, how, whole=not item.aim)
+    names = [n for n in found.broken if not item.aim or n in item.aim]
+    first = min(names, key=lambda n: found.broken[n].steps, default="")
+    base = _of(item.kind, item.name, found, [first])
+    if first:
+        loss = found.broken[first]
+        return replace(base, verdict="breaks", standing="as declared", claim=first, loss=loss, of=first)
+    if found.unknown or found.interrupted:
+        return replace(base, why=next(iter(found.unknown.values()), "interrupted"))
+    return replace(base, verdict="nothing breaks", standing="as declared")

@@ -1,0 +1,173 @@
+"""What the audit of a file found, as rows of plain data and as lines of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from refine.engine.decide import Sizes
+from refine.engine.judge import Judgement
+from refine.report import data as as_data
+from refine.report import trace as as_text
+from refine.report.cells import leaders
+from refine.report.trace import steps
+from refine.text.diag import escape
+
+_COLUMN = 42  # where verdicts begin
+_CELLS = 79
+_STATUS = {"as declared": 0, "not as declared": 1, "unknown": 3}
+_NOUNS = {
+    "because": "reason", "redundant": "redundant reason", "together": "pair", "mutant": "mutant", "variant": "variant",
+    "observer": "observer",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One judgement as plain data: what reports print and processes exchange; the trace is there as text and JSON."""
+
+    kind: str
+    name: str
+    verdict: str
+    status: int
+    claim: str = ""
+    doc: str = ""
+    why: str = ""
+    steps: int | None = None  # of the run that shows it
+    at: Sizes = ()  # the size of that run
+    also: tuple[tuple[str, int], ...] = ()
+    asked: tuple[Sizes, ...] = ()
+    states: int = 0
+    trace: str = ""
+    trace_json: Mapping[str, object] | None = None
+
+
+def row(judgement: Judgement, reproduce: Sequence[str]) -> Row:
+    """A judgement as plain data. `reproduce` is a command to which `--size …` and `--claim …` are added."""
+    j, loss = judgement, judgement.loss
+    trace, trace_json = "", None
+    if loss is not None:
+        sizes = [word for name, n in loss.sizes for word in ("--size", f"{name}={n}")]
+        words = [*reproduce, *sizes, "--claim", j.of]
+        trace, trace_json = as_text.render(loss.trace, words), as_data.trace(loss.trace, words)
+    return Row(
+        j.kind, j.name, j.verdict, _STATUS[j.standing], j.claim, j.doc, j.why, loss.steps if loss else None,
+        loss.sizes if loss else (), j.also, j.asked, j.states, trace, trace_json,
+    )  # fmt: skip
+
+
+def as_json(found: Row) -> as_data.Data:
+    """A row as data."""
+    return {
+        "kind": found.kind,
+        "name": escape(found.name),
+        "claim": escape(found.claim) or None,
+        "doc": escape(found.doc) or None,
+        "verdict": found.verdict,
+        "as_declared": found.status == 0,
+        "why": escape(found.why) or None,
+        "steps": found.steps,
+        "at": as_data.sizes(found.at) if found.steps is not None else None,
+        "also_broken": {escape(name): n for name, n in found.also},
+        "sizes": [as_data.sizes(values) for values in found.asked],
+        "states": found.states,
+        "trace": found.trace_json,
+    }
+
+
+def lines(rows: Sequence[Row], brief: bool) -> list[str]:
+    """The rows as a part of a table; where it is brief, those as declared are only counted."""
+    made: list[str] = []
+    by_kind: dict[str, list[Row]] = {}
+    for one in rows:
+        by_kind.setdefault(one.kind, []).append(one)
+    for kind, found in by_kind.items():
+        fine = [x for x in found if x.status == 0]
+        if brief and kind != "together" and len(_names(fine)) > 1:
+            label = f"{_noun(kind, 2)} ({len(_names(fine))})"
+            made += _line(label, _all_fine(kind))
+            found = [x for x in found if x.status]
+        for name in _names(found):
+            made += _line(*_told([x for x in found if x.name == name]))
+    return made
+
+
+def bad_traces(rows: Iterable[Row], everything: bool = False) -> str:
+    """The runs that show what is not as declared; with `everything`, all runs."""
+    return "".join(f"\n{x.trace}" for x in rows if x.trace and (everything or x.status == 1))
+
+
+def counted(rows: Iterable[Row]) -> dict[str, int]:
+    """How many reasons, mutants and variants there are, each counted once."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for x in rows:
+        if x.kind in ("because", "redundant"):
+            found.setdefault("reason", set()).add((x.claim, x.name))
+        elif x.kind in ("mutant", "variant"):
+            found.setdefault(x.kind, set()).add(("", x.name))
+    return {noun: len(names) for noun, names in found.items()}
+
+
+def _names(rows: Iterable[Row]) -> list[str]:
+    return list(dict.fromkeys(x.name for x in rows))
+
+
+def _noun(kind: str, count: int) -> str:
+    noun = _NOUNS.get(kind, kind)
+    return noun if count == 1 else f"{noun}s"
+
+
+def _all_fine(kind: str) -> str:
+    return {
+        "because": "all needed",
+        "redundant": "all redundant, as declared",
+        "mutant": "all caught",
+        "variant": "all keep their claims",
+        "observer": "modelled, or left out for a reason",
+    }.get(kind, "as declared")
+
+
+def _told(rows: Sequence[Row]) -> tuple[str, str]:
+    """The label and the text of one thing that was judged, for each claim that it speaks of."""
+    one = rows[0]
+    label = {"together": f"one of {one.name}", "vacuity": "vacuity"}.get(one.kind, f"{one.kind} {one.name}")
+    words = [_words(x) for x in rows]
+    verdicts = list(dict.fromkeys(x.verdict for x in rows))
+    if len(rows) > 1 and len(verdicts) == 1:
+        rest = [w.removeprefix(f"{one.verdict}: ") for w in words]
+        return label, f"{one.verdict}: {'; '.join(dict.fromkeys(rest))}"
+    return label, "; ".join(words)
+
+
+def _words(x: Row) -> str:
+    """One judgement in words."""
+    breaks = f"{x.claim} breaks in {steps(x.steps)}" if x.steps is not None else ""
+    match x.verdict:
+        case "needed" if x.kind == "redundant":
+            return f"needed, though declared redundant: {breaks}"
+        case "needed":
+            return f"needed: without it {breaks}"
+        case "not needed":
+            return f"not needed{', as declared' * (x.status == 0)}: {x.claim} is proved without it"
+        case "jointly needed":
+            return f"jointly needed: {x.why or f'without them {breaks}'}"
+        case "caught":
+            return f"caught: {breaks}"
+        case "happens":
+            return f"{x.name} happens ({x.why})"
+        case "late":
+            return f"late: {breaks}, {x.why}"
+        case "survives":
+            return f"survives: {x.claim} is proved"
+        case "keeps":
+            return f"keeps {x.claim}" if x.claim else "keeps all that is free"
+        case "breaks":
+            return breaks
+        case "unknown":
+            return f"unknown{f' ({x.claim})' * bool(x.claim)}: {x.why}"
+        case _:
+            return f"{x.verdict}: {x.why}" if x.why else x.verdict
+
+
+def _line(label: str, value: str) -> list[str]:
+    return leaders(label, value, _COLUMN, _CELLS, "    ")
