@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -193,8 +193,10 @@ class Happens:
     interrupted: bool = False
 
 
-def happenings(case: Case, how: How, *, reaches: bool = False) -> Happens:
-    """See what happens, at one size after the other until all has; `reaches`: also what the file wants reached."""
+def happenings(
+    case: Case, how: How, *, reaches: bool = False, must: Callable[[Occurrence], bool] = lambda _: True
+) -> Happens:
+    """See what happens, at one size after the other until all that `must` has; `reaches`: also what the file wants."""
     met: set[str] = set()
     never: dict[str, int] = {}
     open_: dict[str, str] = {}
@@ -203,7 +205,7 @@ def happenings(case: Case, how: How, *, reaches: bool = False) -> Happens:
     interrupted = False
     for row in rows:
         system, occurrences = with_occurrences(case.system(row))
-        known |= {o.name: o for o in occurrences}
+        known |= {o.name: o for o in occurrences if must(o)}
         known |= {
             p.name: Occurrence(p.name, "reach", p.name)
             for p in system.properties

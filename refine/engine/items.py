@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TypeAlias
 
+from refine.engine.vacuity import Occurrence
 from refine.lang import ast
 from refine.lang.edits import Edits, resolve
 from refine.lang.elements import Element, Outline
@@ -46,7 +47,15 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Occurrences:
-    """What must happen for the claims to say anything."""
+    """What must happen for the claims to say anything.
+
+    A library may offer rules that a protocol has no use for; but whoever plays an observer must have something to do.
+    """
+
+    players: frozenset[str] = frozenset()
+
+    def must(self, one: Occurrence) -> bool:
+        return one.what != "rule" or "." not in one.of or one.of in self.players
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ def plan(loaded: Loaded, outline: Outline, claims: frozenset[str] = frozenset())
                 names = tuple(name.name for name in item.claims)
                 doc = item.doc.value if item.doc else ""
                 found.append(Changed(item.role, item.name.name, doc, edits, names, item.within))
-    return (*found, Occurrences())
+    return (*found, Occurrences(frozenset(p for one in outline.observers for p in one.players)))
 
 
 def _reasons(outline: Outline, claims: frozenset[str]) -> Iterable[Dropped]:

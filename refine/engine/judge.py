@@ -40,7 +40,7 @@ def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
         case Changed():
             return tuple((_mutant if item.role == "mutant" else _variant)(case, item, how))
         case Occurrences():
-            return tuple(_occurrences(case, how))
+            return tuple(_occurrences(case, item, how))
         case Tried():
             return (_tried(case, item, how),)
         case _:
@@ -152,8 +152,8 @@ def _variant(case: Case, item: Changed, how: How) -> Iterator[Judgement]:
 # --- what must happen, and who is modelled --------------------------------------------------------------------------
 
 
-def _occurrences(case: Case, how: How) -> Iterator[Judgement]:
-    found = happenings(case, how)
+def _occurrences(case: Case, item: Occurrences, how: How) -> Iterator[Judgement]:
+    found = happenings(case, how, must=item.must)
     for one in found.never:
         if one.what == "left side":
             name = one.of
