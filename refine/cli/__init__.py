@@ -46,6 +46,14 @@ def _run(args: argparse.Namespace) -> int:
             from refine.cli.check import prove
 
             return prove(args)
+        case "audit":
+            from refine.cli.audit import audit
+
+            return audit(args)
+        case "ask":
+            from refine.cli.ask import ask
+
+            return ask(args)
         case "show":
             from refine.cli.show import show
 

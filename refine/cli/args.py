@@ -78,6 +78,54 @@ def parser() -> Parser:
     _specs(prove)
     _questions(prove)
 
+    audit = _verb(
+        verbs, "audit", "what each step is good for",
+        "Prove, and say what each flush, kick, lock, guard and assumption is good for.",
+    )  # fmt: skip
+    _specs(audit)
+    _questions(audit)
+    audit.add_argument(
+        "--all-sizes", action="store_true", help="make the map at every size, not only the default"
+    )
+    audit.add_argument(
+        "--systematic",
+        action="store_true",
+        help="also delete, negate, weaken and swap everything; list what survives",
+    )
+    audit.add_argument("--triples", action="store_true", help="drop three reasons together, too")
+
+    ask = _verb(
+        verbs, "ask", "what if",
+        "Try one change: print whether the claims are still proved, or the run that breaks them.",
+    )  # fmt: skip
+    ask.add_argument("file", metavar="FILE")
+    ask.add_argument("--drop", metavar="X", action="append", default=[], help="relax a protective element")
+    ask.add_argument(
+        "--weaken",
+        metavar=("X", "to", "Y"),
+        nargs=3,
+        action="append",
+        default=[],
+        help="call Y in the place of X",
+    )
+    ask.add_argument(
+        "--delete", metavar="X", action="append", default=[], help="take out a step, label or call"
+    )
+    ask.add_argument("--swap", metavar=("X", "Y"), nargs=2, action="append", default=[], help="change places")
+    ask.add_argument(
+        "--yield-at",
+        metavar="Z",
+        action="append",
+        default=[],
+        help="perhaps drop all locks before step Z, and retake them",
+    )
+    ask.add_argument(
+        "--set", metavar="NAME=N", type=_size, action="append", default=[], help="another parameter"
+    )
+    ask.add_argument("--mutant", metavar="NAME", action="append", default=[], help="a mutant of the file")
+    ask.add_argument("--variant", metavar="NAME", action="append", default=[], help="a variant of the file")
+    _questions(ask)
+
     show = _verb(verbs, "show", "print the guarded rules", "Print the guarded rules of a specification.")
     show.add_argument("file", metavar="FILE")
     _sizes(show)
@@ -108,7 +156,7 @@ def _verb(
         help=help_,
         description=description,
         allow_abbrev=False,
-        epilog=_STATUS if name in ("check", "prove") else None,
+        epilog=_STATUS if name in ("check", "prove", "audit", "ask") else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 

@@ -6,23 +6,23 @@ import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
+from refine.cli.agenda import Agenda, File, Proof
 from refine.cli.args import version
 from refine.cli.files import Target, targets
-from refine.cli.joint import idle_together, settled
+from refine.cli.joint import settled
 from refine.cli.pool import run as run_jobs
 from refine.cli.sink import JsonSink, Sink, TextSink
 from refine.cli.status import UNKNOWN, USAGE, worst
 from refine.cli.work import Done, Interrupts, Job, Options
 from refine.engine.decide import Sizes, status
-from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried, plan
+from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried
 from refine.engine.judge import observers
 from refine.engine.verdict import Tick
 from refine.lang import ast
-from refine.lang.elements import Outline
-from refine.lang.load import Loaded, load
+from refine.lang.load import load
 from refine.lang.lower import lower_whole
 from refine.lang.sizes import sizes as declared_sizes
 from refine.report import text
@@ -33,36 +33,19 @@ from refine.text.diag import Diagnostic, Reporter, Severity, suggest
 
 def check(args: argparse.Namespace) -> int:
     """Check at the default sizes."""
-    return _Run(args, every=False).run()
+    return Run(args, every=False).run()
 
 
 def prove(args: argparse.Namespace) -> int:
     """Check at every size that counts."""
-    return _Run(args, every=True).run()
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file that could be read, and the sizes that are asked of it."""
-
-    target: Target
-    loaded: Loaded
-    rows: tuple[Sizes, ...]
-    parameters: frozenset[str]
-    outline: Outline | None = None
-    items: tuple[Item, ...] = ()
-
-    @property
-    def doc(self) -> str:
-        return self.loaded.file.doc.value if self.loaded.file.doc else ""
-
-    @property
-    def library(self) -> bool:
-        return self.loaded.file.role == "library"
+    agenda = (
+        Proof(frozenset(args.claim)) if args.steps is None else None
+    )  # who asks for steps asks for no proof
+    return Run(args, every=True, agenda=agenda).run()
 
 
 @dataclass(slots=True)
-class _Told:
+class Told:
     """What of a file has been told so far."""
 
     open: bool = False
@@ -74,9 +57,12 @@ class _Told:
     failed: bool = False
 
 
-class _Run:
-    def __init__(self, args: argparse.Namespace, every: bool) -> None:
+class Run:
+    """One run over files: what there is to do, doing it, and telling it."""
+
+    def __init__(self, args: argparse.Namespace, every: bool, agenda: Agenda | None = None) -> None:
         self._args = args
+        self._agenda = agenda
         self._every = every
         self._sink: Sink = JsonSink() if args.json else TextSink(args.runs)
         self._statuses: list[int] = []
@@ -102,7 +88,7 @@ class _Run:
 
     # --- what there is to do ----------------------------------------------------------------------------
 
-    def _files(self) -> list[_File]:
+    def _files(self) -> list[File]:
         reporter = Reporter()
         found = targets(self._args.files, reporter)
         self._many = len(found) > 1
@@ -132,7 +118,7 @@ class _Run:
         self._report(reporter)
         return [] if unknown else files
 
-    def _load(self, target: Target, reporter: Reporter) -> _File | None:
+    def _load(self, target: Target, reporter: Reporter) -> File | None:
         loaded = load(target.path, self._args.include, reporter)
         if loaded is None:
             return None
@@ -144,32 +130,30 @@ class _Run:
         given = {n: k for n, k in self._args.size if n in sizes.default or not several}
         rows = sizes.all if self._every and sizes.all else (sizes.default,)
         unique = dict.fromkeys(tuple({**row, **given}.items()) for row in rows)
-        file = _File(target, loaded, tuple(unique), frozenset(sizes.default))
-        return (
-            self._planned(file) if self._every and not file.library and args_for_proof(self._args) else file
-        )
+        default = tuple({**sizes.default, **given}.items())
+        return self._planned(File(target, loaded, tuple(unique), default))
 
-    def _planned(self, file: _File) -> _File:
+    def _planned(self, file: File) -> File:
         """The file with what is to be audited in it; errors are told by whoever lowers it for its claims."""
-        made = lower_whole(file.loaded, dict(file.rows[0]), Reporter())
-        if made is None:
+        if self._agenda is None or file.library:
             return file
-        items = plan(file.loaded, made.outline, frozenset(self._args.claim))
-        return replace(file, outline=made.outline, items=items)
+        made = lower_whole(file.loaded, dict(file.rows[0]), Reporter())
+        return file if made is None else file.with_outline(made.outline, self._agenda)
 
-    def _jobs(self, file: _File) -> Iterator[Job]:
+    def _jobs(self, file: File) -> Iterator[Job]:
         args, options = self._args, self._options()
-        for row in file.rows if not file.library else file.rows[:1]:
+        for sizes in file.rows if not file.library else file.rows[:1]:
             words = ["spte", "check", file.target.name]
-            words += [word for name, n in row for word in ("--size", f"{name}={n}")]
+            words += [word for name, n in sizes for word in ("--size", f"{name}={n}")]
             words += _unusual(args)
-            first = row is file.rows[0]
-            yield Job(file.loaded, file.target.name, row, options, tuple(words), file.rows, typed=first)
-        yield from (self._item_job(file, item) for item in file.items)
+            first = sizes is file.rows[0]
+            yield Job(file.loaded, file.target.name, sizes, options, tuple(words), file.rows, typed=first)
+        if self._agenda is not None:
+            yield from (self._item_job(file, item, self._agenda) for item in file.items)
 
-    def _item_job(self, file: _File, item: Item) -> Job:
+    def _item_job(self, file: File, item: Item, agenda: Agenda) -> Job:
         words = ("spte", "ask", file.target.name, *_unusual(self._args))
-        return Job(file.loaded, file.target.name, (), self._options(), words, file.rows, item)
+        return Job(file.loaded, file.target.name, (), self._options(), words, agenda.rows(file, item), item)
 
     def _options(self) -> Options:
         args = self._args
@@ -179,16 +163,16 @@ class _Run:
 
     # --- doing it ---------------------------------------------------------------------------------------
 
-    def _run_files(self, files: Sequence[_File], interrupts: Interrupts) -> None:
+    def _run_files(self, files: Sequence[File], interrupts: Interrupts) -> None:
         planned = [(file, job) for file in files for job in self._jobs(file)]
         done = run_jobs([job for _, job in planned], self._count, self._ticked, interrupts)
-        told = _Told()
+        told = Told()
         for n, ((file, job), result) in enumerate(zip(planned, done, strict=True)):
             self._tell(file, job, result, told)
             if n + 1 == len(planned) or planned[n + 1][0] is not file:
-                self._join(file, told, interrupts)
+                self._conclude(file, told, interrupts)
                 self._close(file, told)
-                told = _Told()
+                told = Told()
 
     @property
     def _count(self) -> int:
@@ -197,7 +181,7 @@ class _Run:
     def _ticked(self, job: Job, event: Tick) -> None:
         self._sink.tick(job.name, job.sizes, event)
 
-    def _tell(self, file: _File, job: Job, done: Done | None, told: _Told) -> None:
+    def _tell(self, file: File, job: Job, done: Done | None, told: Told) -> None:
         if done is None:
             done = Done(trouble="not begun", status=UNKNOWN)
             if not told.open:
@@ -228,18 +212,20 @@ class _Run:
                 told.missing.append((job.sizes, done.trouble))
                 self._sink.trouble(file.target.name, job.sizes, done.trouble, done.details)
 
-    def _join(self, file: _File, told: _Told, interrupts: Interrupts) -> None:
-        """Drop those reasons together of which none is needed alone; and say who is modelled."""
-        if file.outline is None or told.failed or not told.open:
+    def _conclude(self, file: File, told: Told, interrupts: Interrupts) -> None:
+        """Drop those reasons together of which none is needed alone; and say who is modelled, and what follows."""
+        if self._agenda is None or file.outline is None or told.failed or not told.open:
             return
         if not self._args.claim:
             told.audit += [row(j, ()) for j in observers(file.outline.observers)]
-        jobs = [self._item_job(file, pair) for pair in idle_together(file.outline, told.audit)]
+        groups = self._agenda.groups(file.outline, told.audit)
+        jobs = [self._item_job(file, group, self._agenda) for group in groups]
         for job, done in zip(jobs, run_jobs(jobs, self._count, self._ticked, interrupts), strict=True):
             self._tell(file, job, done, told)
         told.audit = settled(told.audit)
+        told.audit += self._agenda.conclusions(file.outline, told.results, told.audit)
 
-    def _close(self, file: _File, told: _Told) -> None:
+    def _close(self, file: File, told: Told) -> None:
         self._failed += told.failed
         if file.library and not told.failed and not told.open:
             self._libraries += 1
@@ -306,11 +292,6 @@ def _words(args: argparse.Namespace, every: bool) -> list[str]:
     sizes = [word for name, n in args.size for word in ("--size", f"{name}={n}")]
     claims = [word for name in args.claim for word in ("--claim", name)]
     return ["spte", "prove" if every else "check", *args.files, *sizes, *claims, *_unusual(args)]
-
-
-def args_for_proof(args: argparse.Namespace) -> bool:
-    """Whether all is asked for that a proof consists of: reasons, mutants and variants, too."""
-    return args.steps is None
 
 
 def _untold(item: Item, why: str) -> Row:

@@ -12,9 +12,8 @@ from refine.cli.live import Live
 from refine.cli.status import CONTRADICTION
 from refine.engine.decide import Sizes
 from refine.engine.verdict import Tick
-from refine.report import audit
+from refine.report import audit, text
 from refine.report import json as as_json
-from refine.report import text
 from refine.report.data import sizes as sizes_data
 from refine.report.result import FileResult, SizeResult, summed
 from refine.text.diag import Diagnostic, escape, render, to_json

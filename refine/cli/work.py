@@ -14,7 +14,7 @@ from refine.cli.status import CONTRADICTION, OK, UNKNOWN
 from refine.cli.trouble import details, sentence
 from refine.engine.audit import Case, How, Misfit
 from refine.engine.decide import Mode, Sizes, decide
-from refine.engine.items import Changed, Dropped, Item
+from refine.engine.items import Changed, Dropped, Item, Tried
 from refine.engine.judge import judge
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import Cause, Limits, Tick
@@ -131,6 +131,8 @@ def perform(job: Job, progress: Progress) -> Done:
     try:
         return _perform(job, progress) if job.item is None else _audit(job, job.item, progress)
     except Misfit as misfit:
+        if isinstance(job.item, Tried):  # nobody declared it: what does not even lower was no protocol
+            return Done()
         return Done(diagnostics=misfit.diagnostics)
     except Inconsistent as error:
         return Done(trouble=f"the tool contradicts itself: {error}; please report it", status=CONTRADICTION)

@@ -116,11 +116,7 @@ def fate(
     for row in smallest_first(case.rows):
         system = case.system(row)
         names = _names(system, targets, free=free)
-        wanted = [
-            p.name
-            for p in system.properties
-            if p.name in targets or _part(p, targets) or (free and p.role == "free")
-        ]
+        wanted = names if whole else _targets(system, targets, free=free)
         left = [
             n
             for n in wanted
@@ -141,6 +137,14 @@ def fate(
         if n not in proved | ledger.broken.keys()
     }
     return Fate(ledger.broken, frozenset(proved), unknown, tuple(asked), ledger.states, ledger.interrupted)
+
+
+def _targets(system: System, targets: Sequence[str], *, free: bool) -> list[str]:
+    return [
+        p.name
+        for p in system.properties
+        if p.name in targets or _part(p, targets) or (free and p.role == "free")
+    ]
 
 
 def _part(p: Property, targets: Iterable[str]) -> bool:

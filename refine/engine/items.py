@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TypeAlias
 
 from refine.engine.vacuity import Occurrence
 from refine.lang import ast
-from refine.lang.edits import Edits, resolve
+from refine.lang.edits import NO_EDITS, Edits, resolve
 from refine.lang.elements import Element, Outline
 from refine.lang.load import Loaded
 from refine.text.diag import Reporter
@@ -72,16 +72,9 @@ class Tried:
 Item: TypeAlias = Dropped | Changed | Occurrences | Tried
 
 
-def dropping(keys: Iterable[str], outline: Outline) -> Edits:
-    """The dropping of protective elements."""
-    keys = frozenset(keys)
-    holds = frozenset(x.group for x in outline.elements if x.kind == "hold" and x.key in keys)
-    return Edits(dropped=keys, holds=holds, known=outline.steps)
-
-
 def plan(loaded: Loaded, outline: Outline, claims: frozenset[str] = frozenset()) -> tuple[Item, ...]:
     """All that a file declares and that is to be audited; of some claims, only their reasons."""
-    found: list[Item] = list(_reasons(outline, claims))
+    found: list[Item] = list(reasons(outline, claims))
     if claims:
         return tuple(found)
     for item in loaded.file.items:
@@ -94,15 +87,17 @@ def plan(loaded: Loaded, outline: Outline, claims: frozenset[str] = frozenset())
     return (*found, Occurrences(frozenset(p for one in outline.observers for p in one.players)))
 
 
-def _reasons(outline: Outline, claims: frozenset[str]) -> Iterable[Dropped]:
-    """Each reason once, for all claims that name the same elements."""
+def reasons(
+    outline: Outline, claims: frozenset[str] = frozenset(), edits: Edits = NO_EDITS
+) -> Iterator[Dropped]:
+    """Each reason once, for all claims that name the same elements; dropped beside other edits, if there are any."""
     uses: dict[frozenset[str], list[Use]] = {}
     for claim, reasons in outline.reasons.items():
         for reason in reasons:
             if reason.keys and (not claims or claim in claims):
                 uses.setdefault(frozenset(reason.keys), []).append(Use(claim, reason.name, reason.redundant))
     for keys, found in uses.items():
-        yield Dropped(dropping(keys, outline), tuple(found))
+        yield Dropped(edits.and_dropping(keys, outline), tuple(found))
 
 
 def together(outline: Outline, claim: str, names: Iterable[str], size: int = 2) -> tuple[Dropped, ...]:
@@ -111,5 +106,9 @@ def together(outline: Outline, claim: str, names: Iterable[str], size: int = 2) 
     found = []
     for group in combinations(names, size):
         keys = frozenset(key for name in group for key in of[name].keys)
-        found.append(Dropped(dropping(keys, outline), tuple(Use(claim, name) for name in group), "together"))
+        found.append(
+            Dropped(
+                NO_EDITS.and_dropping(keys, outline), tuple(Use(claim, name) for name in group), "together"
+            )
+        )
     return tuple(found)

@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 from refine.engine.audit import Case, Fate, How, Loss, fate, happenings, masked
 from refine.engine.decide import Sizes
 from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried, Use
-from refine.lang.elements import Observed
+from refine.lang.elements import Element, Observed
 
 Standing = Literal["as declared", "not as declared", "unknown"]
 
@@ -30,6 +30,7 @@ class Judgement:
     also: tuple[tuple[str, int], ...] = ()
     asked: tuple[Sizes, ...] = ()
     states: int = 0
+    about: Element | None = None
 
 
 def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
@@ -193,11 +194,11 @@ def observers(known: Iterable[Observed]) -> tuple[Judgement, ...]:
 
 
 def _tried(case: Case, item: Tried, how: How) -> Judgement:
-    """What breaks when something is changed: the claims aimed at, or else all that do at the first size where any does."""
-    found = fate(_edited(case, item), item.aim, how, whole=not item.aim)
+    """What breaks when something is changed: the claims aimed at, or else all that do where the first does."""
+    found = fate(_edited(case, item), item.aim, how, whole=not item.aim, free=item.kind == "systematic")
     names = [n for n in found.broken if not item.aim or n in item.aim]
     first = min(names, key=lambda n: found.broken[n].steps, default="")
-    base = _of(item.kind, item.name, found, [first])
+    base = replace(_of(item.kind, item.name, found, [first]), about=item.about)
     if first:
         loss = found.broken[first]
         return replace(base, verdict="breaks", standing="as declared", claim=first, loss=loss, of=first)

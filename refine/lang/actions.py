@@ -29,7 +29,7 @@ from refine.lang.context import (
     scalars,
 )
 from refine.lang.edits import addresses
-from refine.lang.elements import Element, Kind, shown
+from refine.lang.elements import Element, Kind, Weaker, shown
 from refine.lang.exprs import Typer
 from refine.lang.ghosts import acquire, is_believed, release, supposing
 from refine.lang.scope import Bound, Broken, Function, Scope, Variable, instance_of, prefix_of
@@ -285,6 +285,8 @@ class Exec:
         test, shared = self.evaluated(cond, scope, BOOL, ghost_ok)
         name = None if self.named else f"if@{cond.span.line}:{cond.span.col}"
         dropped = self.relaxed("branch", name, cond.span, shared=shared)
+        if self.cx.negated(self.key(name)):
+            test = e.not_(test)
         return self.freely(test, cond.span) if dropped else supposing(self, test)
 
     def freely(self, cond: Expr, span: Span) -> Expr:
@@ -302,23 +304,33 @@ class Exec:
             self.out.wheres.append(Where(e.or_(self.path, e.not_(it)), None, span))
         return it
 
+    def key(self, name: str | None) -> str:
+        """The address of something that stands here."""
+        return ".".join(self.address if name is None else (*self.address, name))
+
     def relaxed(
-        self, kind: Kind, name: str | None, span: Span, group: str = "", protects: str = "",
-        weaker: tuple[str, ...] = (), *, shared: bool = True,
-    ) -> bool:  # fmt: skip
+        self,
+        kind: Kind,
+        name: str | None,
+        span: Span,
+        group: str = "",
+        protects: str = "",
+        *,
+        shared: bool = True,
+    ) -> bool:
         """Notes a protective element within a step or rule; whether it has been dropped."""
         if not self.address:
             return False
-        address = self.address if name is None else (*self.address, name)
         inside = instance_of(self.calls[-1].scope) if self.calls else self.instance
-        own = name if name is not None else address[-1]
+        own = name if name is not None else self.address[-1]
         named = self.named if kind in ("branch", "call", "hold") else name is not None and "#" not in name
+        group = group or (f"{inside}.{own}" if inside and named else "")
+        key = self.key(name)
         return self.cx.relaxed(
             Element(
-                ".".join(address), kind, shown(span), span, group or (f"{inside}.{own}" if inside and named else ""), protects,
-                weaker, shared, named, bool(inside), rule=self.me is None,
+                key, kind, shown(span), span, group, protects, shared, named, bool(inside), self.me is None
             )
-        )  # fmt: skip
+        )
 
     def join(self, arms: list[tuple[Expr, Exec]]) -> None:
         """Goes on after branches: what each did under its condition; a hold is sure if it is after every one."""
@@ -382,6 +394,8 @@ class Exec:
             name = conjunct.label.name if conjunct.label else f"when#{k}"
             if self.relaxed("guard", name, conjunct.cond.span, shared=reads_shared(typer)):
                 continue
+            if self.cx.negated(self.key(name)):
+                term = Term(e.not_(term.expr), term.checks)
             for check in term.checks:
                 bad = both(e.and_(*conds), self.close(check.bad))
                 undefined.append(bad)
@@ -441,10 +455,11 @@ class Exec:
                 acquire(self, function, decl, want) if holds else self.perhaps(function, decl, inner, want)
             )
         elif is_believed(self, function, decl):
-            result = release(
-                self, function, decl, want,
-                lambda ex, unless: ex.body(function, decl, inner, want, lambda x: ex.out.guards.append(e.or_(unless, x))),
-            )  # fmt: skip
+
+            def really(ex: Exec, unless: Expr) -> Expr | None:
+                return ex.body(function, decl, inner, want, lambda x: ex.out.guards.append(e.or_(unless, x)))
+
+            result = release(self, function, decl, want, really)
         else:
             result = self.body(function, decl, inner, want, self.out.guards.append)
         self.effects(decl, function, node)
@@ -453,18 +468,19 @@ class Exec:
 
     def protects(self, decl: ast.Op, function: Function, node: ast.Call) -> bool:
         """Notes a call that takes a hold, or that is said to protect; whether it has been dropped."""
-        said: dict[str, list[str]] = {}
+        said: dict[str, list[ast.Ident]] = {}
         for word, what in decl.effects:
-            said.setdefault(word, []).append(what.name)
-        kinds, weaker = " ".join(said.get("protects", ())), tuple(said.get("weaker", ()))
+            said.setdefault(word, []).append(what)
         instance, name = instance_of(function.scope), node.name.name
-        if "acquires" in said and instance:
-            group = f"{instance}.{said['acquires'][0]}"
-            return self.relaxed("hold", name, node.span, group, kinds, weaker)
+        kinds = " ".join(kind.name for kind in said.get("protects", ()))
+        taken = next((f"{instance}.{h.name}" for h in said.get("acquires", ()) if instance), "")
+        given = next((f"{instance}.{h.name}" for h in said.get("releases", ()) if instance), "")
+        if "weaker" in said and self.address:
+            self.cx.weaker.setdefault(self.key(name), Weaker(tuple(said["weaker"]), taken or given))
+        if taken:
+            return self.relaxed("hold", name, node.span, taken, kinds)
         if kinds or self.named:
-            return self.relaxed(
-                "call", name, node.span, f"{instance}.{name}" if instance else "", kinds, weaker
-            )
+            return self.relaxed("call", name, node.span, f"{instance}.{name}" if instance else "", kinds)
         return False
 
     def body(

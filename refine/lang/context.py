@@ -24,7 +24,7 @@ from refine.core.types import (
 )
 from refine.lang import ast
 from refine.lang.edits import NO_EDITS, Edits
-from refine.lang.elements import Element
+from refine.lang.elements import Element, Weaker
 from refine.lang.scope import WORDS, Broken, Entity, Family, Instance, Scope, TypeName
 from refine.text.diag import Reporter, suggest
 from refine.text.span import Span
@@ -99,6 +99,10 @@ class Context:
     edits: Edits = NO_EDITS
     statements: dict[str, ast.Stmt] = field(default_factory=dict)  # by address: what edits may speak of
     elements: dict[str, Element] = field(default_factory=dict)  # by key
+    weaker: dict[str, Weaker] = field(default_factory=dict)  # by address of the call
+    neighbours: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # statements of threads that follow one another
     instances: dict[str, Instance] = field(default_factory=dict)  # of which a hold is dropped
     taken: int = 0  # scalars in the variables so far
     _fresh: int = 0
@@ -107,6 +111,10 @@ class Context:
         """A name that nothing else has; no source name contains a quote."""
         self._fresh += 1
         return f"{name}'{self._fresh}"
+
+    def negated(self, key: str) -> bool:
+        """Whether a guard has been turned round."""
+        return key in self.edits.negated
 
     def relaxed(self, element: Element) -> bool:
         """Notes a protective element; whether it has been dropped."""

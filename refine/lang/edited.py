@@ -17,7 +17,7 @@ from refine.text.diag import Diagnostic, Reporter, Severity
 def check_edited(
     loaded: Loaded, base: Lowered, sizes: Sequence[Mapping[str, int]], reporter: Reporter
 ) -> None:
-    """Types every mutant and variant of a file, at its first size; each must change the rules or claims at some size."""
+    """Types every mutant and variant of a file, at its first size; each must change rules or claims at some size."""
     for item in loaded.file.items:
         if isinstance(item, ast.Edited) and item.edits:
             edits = resolve(item.edits, base.outline, Reporter())  # what is wrong there is known already
@@ -39,9 +39,10 @@ def _check(
         plain = lower_whole(loaded, values, Reporter())
         if plain is None or _behaviour(plain.system) != _behaviour(edited.system):
             return
-    reporter.error(
-        "E0210", f"{item.role} '{item.name.name}' changes nothing: its rules and claims are those of the protocol", item.name.span
-    )  # fmt: skip
+    message = (
+        f"{item.role} '{item.name.name}' changes nothing: its rules and claims are those of the protocol"
+    )
+    reporter.error("E0210", message, item.name.span)
 
 
 def _behaviour(system: System) -> str:

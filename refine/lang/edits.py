@@ -28,11 +28,19 @@ class Edits:
     rewrites: Mapping[str, Rewrite] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()  # keys and groups of elements
     holds: frozenset[str] = frozenset()  # groups of holds of which some taking is dropped
+    negated: frozenset[str] = frozenset()  # keys of guards that are turned round
     sizes: tuple[tuple[ast.Ident, ast.Expr], ...] = ()
     known: frozenset[str] = frozenset()  # addresses of the steps of the file without edits
 
     def drops(self, element: Element) -> bool:
         return element.key in self.dropped or element.group in self.dropped
+
+    def and_dropping(self, keys: Iterable[str], outline: Outline) -> Edits:
+        """These edits, and the dropping of elements of the outline."""
+        keys = frozenset(keys)
+        holds = frozenset(x.group for x in outline.elements if x.kind == "hold" and x.key in keys)
+        known = self.known or outline.steps
+        return replace(self, dropped=self.dropped | keys, holds=self.holds | holds, known=known)
 
     def rewrite(self, address: Sequence[str], stmts: tuple[ast.Stmt, ...]) -> tuple[ast.Stmt, ...]:
         """The statements of a block, as the edits want them."""
@@ -157,8 +165,7 @@ def resolve(edits: Iterable[ast.Edit], outline: Outline, reporter: Reporter) -> 
                 assert_never(edit)
     if len(reporter.diagnostics) > before:
         return None
-    holds = {x.group for x in outline.elements if x.kind == "hold" and x.key in dropped}
-    return Edits(rewrites, frozenset(dropped), frozenset(holds), tuple(sizes), outline.steps)
+    return Edits(rewrites, sizes=tuple(sizes), known=outline.steps).and_dropping(dropped, outline)
 
 
 def _nothing(stmt: ast.Stmt | None) -> tuple[ast.Stmt, ...]:
@@ -171,8 +178,8 @@ def not_protective(path: ast.Path, outline: Outline, reporter: Reporter) -> None
     if str(path) in outline.statements or any(s.endswith(f".{path}") for s in outline.statements):
         reporter.error(
             "E0208", f"nothing in '{path}' protects", path.span,
-            "a reason is an assumption, a part of a 'when', an 'if', a hold that is taken, or a call that is labelled or "
-            "declared with 'protects'; what a protocol is for is no reason",
+            "a reason is an assumption, a part of a 'when', an 'if', a hold that is taken, or a call that is labelled "
+            "or declared with 'protects'; what a protocol is for is no reason",
         )  # fmt: skip
         return
     names = {n for x in outline.elements for n in (x.key, x.group) if n}

@@ -26,7 +26,6 @@ class Element:
     span: Span
     group: str = ""
     protects: str = ""  # what a call does, in the words of its declaration: flush, kick, wait, …
-    weaker: tuple[str, ...] = ()  # calls that do less, as its declaration says
     shared: bool = True  # whether it looks at, or does, anything beyond the thread's own locals
     named: bool = True  # whether whoever wrote the specification gave it a name
     library: bool = False  # stands inside a library type
@@ -63,10 +62,20 @@ class Outline:
     elements: tuple[Element, ...] = ()
     reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)  # by claim
     holds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # before each step, those surely held
+    weaker: Mapping[str, Weaker] = field(default_factory=dict)  # calls that have a weaker neighbour
+    neighbours: tuple[tuple[str, str], ...] = ()  # statements of the file that follow one another in a block
     observers: tuple[Observed, ...] = ()
 
     def element(self, key: str) -> Element:
         return next(x for x in self.elements if x.key == key)
+
+
+@dataclass(frozen=True, slots=True)
+class Weaker:
+    """Of a call, the neighbours that do less; `hold`: which one it takes or gives up."""
+
+    names: tuple[ast.Ident, ...]
+    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,8 @@ class _Lowering:
             steps,
             frozenset(r.name for r in self.declared.rules),
             elements,
+            weaker=dict(cx.weaker),
+            neighbours=tuple(dict.fromkeys(cx.neighbours)),
             holds={f"{f.family.name}.{s}": h for f in self.flows.values() for s, h in f.sure.items()},
             observers=tuple(self.observed()),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import assert_never
 
 from refine.core import expr as e
@@ -31,7 +32,7 @@ from refine.lang.context import (
     without_default,
 )
 from refine.lang.edits import addresses
-from refine.lang.elements import Element, Kind, shown
+from refine.lang.elements import Element, Kind, Weaker, shown
 from refine.lang.exprs import Typer
 from refine.lang.scope import Bound, Broken, Family, Scope, Variable, instance_of
 from refine.text.span import Span
@@ -176,7 +177,11 @@ class Tree:
         owner: Scope | None = None,
     ) -> Point | None:
         """The points of a block, which leads to `after`; its locals are reset on the way out."""
-        stmts = self.cx.edits.rewrite((self.family.name, *path), stmts)
+        around = (self.family.name, *path)
+        stmts = self.cx.edits.rewrite(around, stmts)
+        if not self.instance:
+            known = [addresses(around, stmt) for stmt in stmts]
+            self.cx.neighbours += [(a[0], b[0]) for a, b in pairwise(known) if a and b]
         declared: list[Variable] = []
         locals_: dict[int, Variable] = {}
         own: set[str] = set()
@@ -265,7 +270,10 @@ class Tree:
             case ast.Assign():
                 return CodePoint(*at, stmt=stmt)
             case ast.If(cond, then, other):
-                free = label is not None and self.relaxed("branch", path, cond.span)
+                own = path if label is not None else (*path, f"if@{cond.span.line}:{cond.span.col}")
+                free = self.relaxed("branch", own, cond.span, named=label is not None)
+                if self.cx.negated(".".join((self.family.name, *own))):
+                    cond = ast.Unary("!", cond, span=cond.span)
                 point = IfPoint(*at, cond=cond, free=free)
                 point.then = self.sequence(then.stmts, scope, path, after, frame)
                 if isinstance(other, ast.If):
@@ -397,10 +405,10 @@ class Tree:
         path = (*path, decl.name.name)
         self.labels.add(".".join(path))
         protects = " ".join(name.name for word, name in decl.effects if word == "protects")
-        weaker = tuple(name.name for word, name in decl.effects if word == "weaker")
-        free = bool(named or protects) and self.relaxed(
-            "call", path, node.span, protects, weaker, named=named
-        )
+        weaker = tuple(name for word, name in decl.effects if word == "weaker")
+        if weaker:
+            self.cx.weaker.setdefault(".".join((self.family.name, *path)), Weaker(weaker))
+        free = bool(named or protects) and self.relaxed("call", path, node.span, protects, named=named)
         inner = function.scope.child(self=Bound(self.self_))
         fresh: list[Variable] = []
         starts: list[CodePoint] = []
@@ -438,15 +446,14 @@ class Tree:
         return IfPoint(node.span, scope, path, after, cond=always, free=True, then=first, other=after)
 
     def relaxed(
-        self, kind: Kind, path: tuple[str, ...], span: Span, protects: str = "", weaker: tuple[str, ...] = (),
-        *, named: bool = True,
-    ) -> bool:  # fmt: skip
+        self, kind: Kind, path: tuple[str, ...], span: Span, protects: str = "", *, named: bool
+    ) -> bool:
         """Notes a protective element between steps; whether it has been dropped."""
-        group = f"{self.instance}.{path[-1]}" if self.instance and kind == "branch" else ""
+        group = f"{self.instance}.{path[-1]}" if self.instance and named else ""
         key = ".".join((self.family.name, *path))
         library = bool(self.instance)
         return self.cx.relaxed(
-            Element(key, kind, shown(span), span, group, protects, weaker, named=named, library=library)
+            Element(key, kind, shown(span), span, group, protects, shared=named, named=named, library=library)
         )
 
     def immutable(self, arg: ast.Expr, scope: Scope, type_: Type) -> Bound | Variable | None:

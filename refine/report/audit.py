@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from refine.engine.decide import Sizes
 from refine.engine.judge import Judgement
+from refine.lang.elements import Element
 from refine.report import data as as_data
 from refine.report import trace as as_text
 from refine.report.cells import leaders
@@ -15,6 +16,7 @@ from refine.text.diag import escape
 
 _COLUMN = 42  # where verdicts begin
 _CELLS = 79
+_ELSEWHERE = ("element", "group", "weaker", "systematic")  # told by refine.report.charts
 _STATUS = {"as declared": 0, "not as declared": 1, "unknown": 3}
 _NOUNS = {
     "because": "reason", "redundant": "redundant reason", "together": "pair", "mutant": "mutant", "variant": "variant",
@@ -40,6 +42,10 @@ class Row:
     states: int = 0
     trace: str = ""
     trace_json: Mapping[str, object] | None = None
+    place: str = ""  # of an element: the step, rule or instance where it stands
+    line: int = 0
+    what: str = ""  # what it is: a guard, a hold, a flush, …
+    text: str = ""  # as the specification writes it
 
 
 def row(judgement: Judgement, reproduce: Sequence[str]) -> Row:
@@ -52,8 +58,15 @@ def row(judgement: Judgement, reproduce: Sequence[str]) -> Row:
         trace, trace_json = as_text.render(loss.trace, words), as_data.trace(loss.trace, words)
     return Row(
         j.kind, j.name, j.verdict, _STATUS[j.standing], j.claim, j.doc, j.why, loss.steps if loss else None,
-        loss.sizes if loss else (), j.also, j.asked, j.states, trace, trace_json,
+        loss.sizes if loss else (), j.also, j.asked, j.states, trace, trace_json, *_about(j.about),
     )  # fmt: skip
+
+
+def _about(element: Element | None) -> tuple[str, int, str, str]:
+    if element is None:
+        return "", 0, "", ""
+    place = element.key.rpartition(".")[0] if element.kind != "assumption" else element.key
+    return place, element.span.line, element.protects or element.kind, element.text
 
 
 def as_json(found: Row) -> as_data.Data:
@@ -71,6 +84,14 @@ def as_json(found: Row) -> as_data.Data:
         "also_broken": {escape(name): n for name, n in found.also},
         "sizes": [as_data.sizes(values) for values in found.asked],
         "states": found.states,
+        "element": {
+            "place": escape(found.place),
+            "line": found.line,
+            "what": escape(found.what),
+            "text": escape(found.text),
+        }
+        if found.what
+        else None,
         "trace": found.trace_json,
     }
 
@@ -80,15 +101,16 @@ def lines(rows: Sequence[Row], brief: bool) -> list[str]:
     made: list[str] = []
     by_kind: dict[str, list[Row]] = {}
     for one in rows:
-        by_kind.setdefault(one.kind, []).append(one)
+        if one.kind not in _ELSEWHERE:
+            by_kind.setdefault(one.kind, []).append(one)
     for kind, found in by_kind.items():
         fine = [x for x in found if x.status == 0]
-        if brief and kind != "together" and len(_names(fine)) > 1:
-            label = f"{_noun(kind, 2)} ({len(_names(fine))})"
-            made += _line(label, _all_fine(kind))
-            found = [x for x in found if x.status]
-        for name in _names(found):
-            made += _line(*_told([x for x in found if x.name == name]))
+        counted_only = brief and kind != "together" and len(_names(fine)) > 1
+        if counted_only:
+            made += _line(f"{_noun(kind, 2)} ({len(_names(fine))})", _all_fine(kind))
+        told = [x for x in found if x.status or not counted_only]
+        for name in _names(told):
+            made += _line(*_told([x for x in told if x.name == name]))
     return made
 
 

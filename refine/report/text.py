@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from refine.engine.decide import Outcome, Sizes
 from refine.engine.verdict import Tick
-from refine.report import audit
+from refine.report import audit, charts
 from refine.report.cells import leaders, tidy, wrap
 from refine.report.result import FileResult, SizeResult, Summed, summed
 from refine.report.trace import steps
@@ -57,7 +57,7 @@ def claims(file: FileResult, brief: bool = False) -> str:
             lines += _line(f"{row.finding.role} {row.finding.name}", verdict(row, everything, notes))
     lines += _free_claims([row for row in rows if row.finding.role == "free"], everything, notes)
     lines += [line for note in notes.lines() for line in wrap(note, _CELLS, "    ", "        ")]
-    return tidy([*lines, *audit.lines(file.audit, brief), *_remarks(file)])
+    return tidy([*lines, *audit.lines(file.audit, brief), *charts.lines(file.audit), *_remarks(file)])
 
 
 def _free_claims(rows: Sequence[Summed], everything: Sequence[Sizes], notes: _Footnotes) -> list[str]:

@@ -1,0 +1,114 @@
+"""What a run judges beside claims: nothing for a check, what a file declares for a proof, and more for an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from refine.cli.files import Target
+from refine.cli.joint import idle_together
+from refine.engine.decide import Sizes
+from refine.engine.items import Dropped, Item, Tried, plan
+from refine.engine.maps import elements, systematic, weaker
+from refine.lang.elements import Outline
+from refine.lang.load import Loaded
+from refine.report.audit import Row
+from refine.report.charts import unguarded, unstated
+from refine.report.result import SizeResult
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that could be read, the sizes that are asked of it, and what is judged beside its claims."""
+
+    target: Target
+    loaded: Loaded
+    rows: tuple[Sizes, ...]
+    default: Sizes
+    outline: Outline | None = None
+    items: tuple[Item, ...] = ()
+
+    @property
+    def doc(self) -> str:
+        return self.loaded.file.doc.value if self.loaded.file.doc else ""
+
+    @property
+    def library(self) -> bool:
+        return self.loaded.file.role == "library"
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self.default)
+
+    def with_outline(self, outline: Outline, agenda: Agenda) -> File:
+        known = replace(self, outline=outline)
+        return replace(known, items=tuple(agenda.items(known, outline)))
+
+
+class Agenda(Protocol):
+    """Which items of a file are judged, at which sizes, and what follows from all that was found."""
+
+    def items(self, file: File, outline: Outline) -> Iterator[Item]:
+        """What is judged beside the claims."""
+
+    def rows(self, file: File, item: Item) -> tuple[Sizes, ...]:
+        """At which sizes."""
+
+    def groups(self, outline: Outline, rows: Sequence[Row]) -> list[Dropped]:
+        """Reasons that are dropped together, once it is known which are not needed alone."""
+
+    def conclusions(self, outline: Outline, results: Sequence[SizeResult], rows: Sequence[Row]) -> list[Row]:
+        """What follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a file declares: its reasons, mutants and variants, and that nothing is vacuous; of some claims, reasons."""
+
+    claims: frozenset[str] = frozenset()
+
+    def items(self, file: File, outline: Outline) -> Iterator[Item]:
+        yield from plan(file.loaded, outline, self.claims)
+
+    def rows(self, file: File, item: Item) -> tuple[Sizes, ...]:
+        del item
+        return file.rows
+
+    def groups(self, outline: Outline, rows: Sequence[Row]) -> list[Dropped]:
+        return idle_together(outline, rows)
+
+    def conclusions(self, outline: Outline, results: Sequence[SizeResult], rows: Sequence[Row]) -> list[Row]:
+        del outline, results, rows
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A proof, and the map: what each element is good for, and whether less would do.
+
+    What nobody declared is tried at the default size, unless `all_sizes` are asked for.
+    """
+
+    proof: Proof
+    all_sizes: bool = False
+    systematic: bool = False
+    triples: bool = False
+
+    def items(self, file: File, outline: Outline) -> Iterator[Item]:
+        source = file.loaded.file.span.source
+        yield from self.proof.items(file, outline)
+        yield from elements(outline)
+        yield from weaker(outline, frozenset([source]))
+        if self.systematic:
+            yield from systematic(outline, source)
+
+    def rows(self, file: File, item: Item) -> tuple[Sizes, ...]:
+        return (file.default,) if isinstance(item, Tried) and not self.all_sizes else file.rows
+
+    def groups(self, outline: Outline, rows: Sequence[Row]) -> list[Dropped]:
+        return [*idle_together(outline, rows), *(idle_together(outline, rows, 3) if self.triples else [])]
+
+    def conclusions(self, outline: Outline, results: Sequence[SizeResult], rows: Sequence[Row]) -> list[Row]:
+        found = unstated(outline, rows)
+        return [*found, *unguarded(results, rows)] if self.systematic else found
