@@ -196,7 +196,10 @@ def observers(known: Iterable[Observed]) -> tuple[Judgement, ...]:
 def _tried(case: Case, item: Tried, how: How) -> Judgement:
     """What breaks when something is changed: the claims aimed at, or else all that do where the first does."""
     found = fate(_edited(case, item), item.aim, how, whole=not item.aim, free=item.kind == "systematic")
-    names = [n for n in found.broken if not item.aim or n in item.aim]
+    # A run that ends at something undefined says nothing of what would have come.
+    names = [n for n in found.broken if n in item.aim] or [
+        n for n in found.broken if not item.aim or n == "defined"
+    ]
     first = min(names, key=lambda n: found.broken[n].steps, default="")
     base = replace(_of(item.kind, item.name, found, [first]), about=item.about)
     if first:

@@ -65,8 +65,9 @@ def row(judgement: Judgement, reproduce: Sequence[str]) -> Row:
 def _about(element: Element | None) -> tuple[str, int, str, str]:
     if element is None:
         return "", 0, "", ""
-    place = element.key.rpartition(".")[0] if element.kind != "assumption" else element.key
-    return place, element.span.line, element.protects or element.kind, element.text
+    place, _, name = element.key.rpartition(".")
+    what = element.protects or element.kind
+    return place or name, element.span.line, f"{what} {name}" if element.named else what, element.text
 
 
 def as_json(found: Row) -> as_data.Data:
