@@ -49,12 +49,16 @@ thread zapper {{
     step leave {{ spin_unlock(mmu_lock); }}
 }}
 
-// What must hold in every state, at every size.
+// What must hold in every state, at every size, and why: 'spte prove' drops each reason and looks for what breaks.
 claim unmapped "while the zapper is about to leave, nothing is mapped":
-    always zapper at leave -> page == FREE;
+    always zapper at leave -> page == FREE
+    because mmu_lock.held;
 
 // What must be possible: a claim about what never happens says nothing.
 reach zaps "there is something to zap": zapper at zap && page == MAPPED;
+
+// A tempting mistake, which must be caught; 'spte ask FILE --mutant NAME' shows the run.
+mutant no_lock "the zapper does without the lock" breaks unmapped {{ drop zapper.enter; }}
 """
 
 

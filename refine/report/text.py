@@ -19,6 +19,19 @@ _SHORT = 24  # a reason that is longer is told once, not on every line
 _INLINE = 16  # and so are sizes
 
 
+# What is not as declared, in the summary: of one, of several.
+_SAID = {
+    "holds": ("only up to so many steps", "only up to so many steps"),
+    "not needed": ("reason not needed", "reasons not needed"),
+    "needed": ("redundant reason needed", "redundant reasons needed"),
+    "survives": ("mutant survives", "mutants survive"),
+    "late": ("mutant caught late", "mutants caught late"),
+    "breaks": ("variant breaks", "variants break"),
+    "never happens": ("step never happens", "steps never happen"),
+    "not modelled": ("observer not modelled", "observers not modelled"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """What a whole run amounts to."""
@@ -197,8 +210,7 @@ def summary(total: Totals, seconds: float, interrupted: bool = False, faulty: bo
     parts += [_count(n, noun) for noun, n in total.audited]
     if total.libraries:
         parts.append(_count(total.libraries, "library", "libraries"))
-    said = {"holds": "only up to so many steps"}
-    bad = [f"{n} {said.get(word, word)}" for word, n in total.words]
+    bad = [f"{n} {(_SAID.get(word, (word, word)))[n != 1]}" for word, n in total.words]
     if total.skipped:
         bad.append(f"{_count(total.skipped, 'file')} not checked")
     if interrupted:

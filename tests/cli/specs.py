@@ -19,6 +19,7 @@ def broken(folder: Path, name: str = "broken") -> Path:
     text = TEMPLATE.format(name=name, path=name)
     text = text.replace("step enter { spin_lock(mmu_lock); }", "step enter { }")
     text = text.replace("step leave { spin_unlock(mmu_lock); }", "step leave { }")
+    text = text.partition("\n// A tempting mistake")[0].replace("\n    because mmu_lock.held;", ";")
     file = folder / f"{name}.spte"
     file.write_text(text)
     return file

@@ -112,12 +112,19 @@ def test_3_no_engine_for_what_was_asked(tmp_path: Path, capsys: Capture) -> None
     assert "no engine yet for liveness" in " ".join(capsys.readouterr().out.split())
 
 
-def test_0_what_else_has_no_engine_yet_is_said_and_does_not_fail(tmp_path: Path, capsys: Capture) -> None:
+def test_a_check_types_mutants_and_a_proof_judges_them(tmp_path: Path, capsys: Capture) -> None:
     file = good(tmp_path)
-    edit = 'mutant hasty "leave at once" breaks unmapped { delete zapper.zap; }\n'
-    file.write_text(file.read_text() + edit)
+    text = file.read_text()
+    file.write_text(text + 'mutant hasty "leave at once" breaks unmapped { delete zapper.zap; }\n')
     assert main(["check", str(file)]) == 0
-    assert "mutants (1) ......................... unknown (no engine yet)" in capsys.readouterr().out
+    assert "hasty" not in capsys.readouterr().out
+    assert main(["prove", str(file)]) == 0
+    assert "mutant hasty" in capsys.readouterr().out
+    file.write_text(
+        text + "mutant hasty breaks unmapped { replace zapper.zap { step zap { spite = 1; } } }\n"
+    )
+    assert main(["check", str(file)]) == 2
+    assert "nothing is named 'spite'" in capsys.readouterr().err
 
 
 def test_3_out_of_time(tmp_path: Path, capsys: Capture) -> None:

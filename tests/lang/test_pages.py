@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from refine.lang.edited import check_edited
 from refine.lang.load import load
-from refine.lang.lower import lower
+from refine.lang.lower import lower_whole
 from refine.lang.sizes import sizes
 from refine.text import codes
 from refine.text.diag import Diagnostic, Reporter, Severity
@@ -23,8 +24,11 @@ def diagnose(text: str, folder: Path) -> tuple[Diagnostic, ...]:
     path.write_text(text, encoding="utf-8")
     reporter = Reporter()
     loaded = load(path, [], reporter)
-    if loaded is not None and sizes(loaded, reporter) is not None:
-        lower(loaded, {}, reporter)
+    known = sizes(loaded, reporter) if loaded is not None else None
+    if loaded is not None and known is not None:
+        made = lower_whole(loaded, {}, reporter)
+        if made is not None:
+            check_edited(loaded, made, known.all or (known.default,), reporter)
     return reporter.sorted()
 
 

@@ -9,8 +9,9 @@ import pytest
 from refine.engine.decide import Decision, Outcome
 from refine.engine.verdict import Answer, Cause, HoldsUpTo, Proved, Tick, Unknown, Vacuous, Verdict, Violated
 from refine.report import text
+from refine.report.audit import Row
 from refine.report.cells import leaders, width
-from refine.report.result import FileResult, Finding, Later, SizeResult, size_result, summed
+from refine.report.result import FileResult, Finding, SizeResult, size_result, summed
 from tests.report.golden import check
 from tests.report.systems import stale_use, zap
 
@@ -34,9 +35,14 @@ def result(vcpus: int, **verdicts: Verdict) -> SizeResult:
 
 
 def file(*results: SizeResult) -> FileResult:
-    later = (Later("reasons", ("acked", "recheck")), Later("mutants", ("free_first",)))
+    audited = (
+        Row("because", "acked", "needed", 0, "no_stale_use", steps=4),
+        Row("because", "recheck", "not needed", 1, "no_stale_use"),
+        Row("mutant", "free_first", "caught", 0, "no_stale_use", steps=1),
+        Row("mutant", "yield_forgets", "survives", 1, "no_stale_use"),
+    )
     return FileResult(
-        "spec/zap.spte", "zap", "zap one SPTE", results, (), later, (("S1.6", "an equivalence"),)
+        "spec/zap.spte", "zap", "zap one SPTE", results, (), audited, (("S1.6", "an equivalence"),)
     )
 
 
@@ -97,8 +103,9 @@ def test_the_summary_counts_what_is_not_as_declared() -> None:
     fine, bad = file(result(1)), file(result(2, no_stale_use=Violated(stale_use(zap(2)))))
     said = text.summary(text.totals([fine, bad], libraries=2, skipped=1), 1.25)
     assert said == (
-        "2 specifications, 8 claims, 2 sizes, 2 libraries, 1.2 s: 1 violated, 2 vacuous,\n"
-        "2 unknown, 1 file not checked\n"
+        "2 specifications, 8 claims, 2 sizes, 4 reasons, 4 mutants, 2 libraries, 1.2 s:\n"
+        "1 violated, 2 vacuous, 2 unknown, 2 reasons not needed, 2 mutants survive, 1\n"
+        "file not checked\n"
     )
     proved = FileResult(
         "a.spte", "a", "", (SizeResult((), (Finding("c", "claim", "", "", Outcome("proved")),)),)
