@@ -225,7 +225,7 @@ class _Maker:
         if name.name not in self.out.observers:
             known = self.out.observers
             near = suggest(name.name, known)
-            names = f"it is one of {', '.join(known)}" if known else "import lib.adversary"
+            names = f"it is one of {', '.join(known)}" if known else "import lib.adversaries"
             self.cx.fail(
                 "E0201", f"there is no observer '{name.name}'", name.span, f"did you mean '{near}'?" if near else names
             )  # fmt: skip
