@@ -87,7 +87,8 @@ class Proof:
 class Audit:
     """A proof, and the map: what each element is good for, and whether less would do.
 
-    What nobody declared is tried at the default size, unless `all_sizes` are asked for.
+    What nobody declared is tried at the default size, unless `all_sizes` are asked for; whether a weaker call would
+    do, always at all.
     """
 
     proof: Proof
@@ -104,7 +105,8 @@ class Audit:
             yield from systematic(outline, source)
 
     def rows(self, file: File, item: Item) -> tuple[Sizes, ...]:
-        return (file.default,) if isinstance(item, Tried) and not self.all_sizes else file.rows
+        once = isinstance(item, Tried) and item.kind != "weaker" and not self.all_sizes
+        return (file.default,) if once else file.rows
 
     def groups(self, outline: Outline, rows: Sequence[Row]) -> list[Dropped]:
         return [*idle_together(outline, rows), *(idle_together(outline, rows, 3) if self.triples else [])]

@@ -29,7 +29,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
     if groups:
         made += _title("the same for what stands in several places, or in a library", groups)
         for x in groups:
-            made += leaders(f"{x.what} {x.name}", _fate(x), _COLUMN, _CELLS, "      ")
+            made += leaders(f"{x.what.partition(' ')[0]} {x.name}", _fate(x), _COLUMN, _CELLS, "      ")
     weaker = [x for x in rows if x.kind == "weaker"]
     if weaker:
         made += _title("would less do?", weaker)
@@ -79,9 +79,7 @@ def _fate(x: Row) -> str:
 
 
 def _enough(x: Row) -> str:
-    return (
-        "perhaps: nothing breaks at this size" if x.verdict == "nothing breaks" else f"{x.verdict}: {x.why}"
-    )
+    return "yes: nothing breaks at these sizes" if x.verdict == "nothing breaks" else f"{x.verdict}: {x.why}"
 
 
 # --- what follows ---------------------------------------------------------------------------------------------------
@@ -98,7 +96,7 @@ def unstated(outline: Outline, rows: Iterable[Row]) -> list[Row]:
         for claim, reasons in outline.reasons.items():
             keys = [key for reason in reasons for key in reason.keys]
             if claim in broken and keys and not element.rule and not _covered(element, keys, outline):
-                why = f"{claim} breaks without it in {steps(broken[claim])}, and its reasons do not name it"
+                why = f"{claim} breaks without it in {steps(broken[claim])}"
                 named = (
                     ""
                     if element.named
