@@ -38,6 +38,9 @@ from refine.lang.scope import Bound, Broken, Family, Scope, Variable, instance_o
 from refine.text.span import Span
 
 
+SKIPPED = "skipped"  # the step in the place of a dropped call that does not take effect
+
+
 @dataclass(slots=True, eq=False)
 class Point:
     """A node of the tree. `after` is what comes when it has been carried out; None at the end of the thread."""
@@ -442,8 +445,12 @@ class Tree:
             first = start
         if not free:
             return first
+        # A step of its own, so that a loop of nothing else still takes one each round, and a run shows it.
+        name = ast.Ident(SKIPPED, span=node.span)
+        skip = ast.Step(name, False, (), (), ast.Block((), span=node.span), span=node.span)
+        skipped = self.step_point(skip, scope, path, after)
         always = ast.Boolean(True, span=node.span)
-        return IfPoint(node.span, scope, path, after, cond=always, free=True, then=first, other=after)
+        return IfPoint(node.span, scope, path, after, cond=always, free=True, then=first, other=skipped)
 
     def relaxed(
         self, kind: Kind, path: tuple[str, ...], span: Span, protects: str = "", *, named: bool
