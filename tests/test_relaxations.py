@@ -103,7 +103,7 @@ def test_dropping_an_element_of_a_random_protocol_only_adds_behaviour(share: int
             error.add_note(f"seed {seed}, sizes {made.sizes}\n{made.text}")
             raise
     print(dict(outcomes))
-    assert outcomes["guard"] and outcomes["branch"], outcomes
+    assert min(outcomes["guard"], outcomes["branch"]) > 0, outcomes
 
 
 @pytest.mark.parametrize(

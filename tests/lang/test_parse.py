@@ -250,7 +250,10 @@ def message(text: str) -> str:
         ("mutant m { x; }", "expected `}` or an edit (`delete`, `swap`, `drop`, …), found the name `x`"),
         ("thread t { = }", "expected `}` or a statement (`step`, `if`, `x = …`, …), found `=`"),
         ("= 1;", "expected a declaration (`shared`, `thread`, `claim`, …), found `=`"),
-        ("claim a: b c;", "expected `;`, `because`, `cites`, `leads to`, `redundant`, `using` or an operator, found the name `c`"),
+        (
+            "claim a: b c;",
+            "expected `;`, `because`, `cites`, `leads to`, `redundant`, `using` or an operator, found the name `c`",
+        ),
         ("thread t { for v in w { } }", "expected `all` or `each`, found the name `v`"),
     ],
 )  # fmt: skip
