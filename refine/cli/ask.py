@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from refine.cli.files import targets
@@ -19,7 +19,7 @@ from refine.cli.work import Done, Interrupts, Job, Options
 from refine.engine.decide import Sizes
 from refine.engine.items import Item, Tried, reasons
 from refine.engine.verdict import Tick
-from refine.lang import ast
+from refine.lang.edited import outline_of
 from refine.lang.edits import Edits, resolve
 from refine.lang.elements import Outline
 from refine.lang.load import Loaded, load
@@ -87,8 +87,11 @@ def _question(args: argparse.Namespace, reporter: Reporter) -> _Question | None:
             reporter.error(
                 "E0612", f"there is no claim '{name}'", None, f"did you mean '{near}'?" if near else None
             )
-    wish = wished(args, loaded, base.outline, reporter)
-    edits = resolve(wish.edits, base.outline, reporter)
+    outline = outline_of(loaded, reporter)
+    if outline is None or reporter.has_errors:
+        return None
+    wish = wished(args, loaded, outline, reporter)
+    edits = resolve(wish.edits, outline, reporter)
     if edits is None or reporter.has_errors:
         return None
     edited = lower_whole(loaded, dict(rows[0]), trial, edits)
@@ -133,7 +136,7 @@ class _Asking:
         """The reasons of the claims asked of, dropped beside the edits."""
         question = self._question
         wanted = frozenset(question.claims)
-        yield from reasons(_regiven(question.outline, question.loaded), wanted, question.edits)
+        yield from reasons(question.outline, wanted, question.edits)
 
     def _done(self, items: Sequence[Item], interrupts: Interrupts) -> list[Done]:
         args, question = self._args, self._question
@@ -148,20 +151,3 @@ class _Asking:
 
     def _tick(self, job: Job, event: Tick) -> None:
         self._live.show(text.tick(job.name, job.sizes, event))
-
-
-def _regiven(outline: Outline, loaded: Loaded) -> Outline:
-    """The outline of an edited file with the reasons that its claims give; those edited away are left out."""
-    from refine.lang.elements import Reason, meant
-
-    threads = {s.partition(".")[0] for s in outline.steps}
-    given = {
-        item.name.name: tuple(
-            Reason(str(path), keys, redundant, path.span)
-            for path, redundant in [*((p, False) for p in item.because), *((p, True) for p in item.redundant)]
-            if (keys := meant(str(path), outline.elements, threads))
-        )
-        for item in loaded.file.items
-        if isinstance(item, ast.Claim)
-    }
-    return replace(outline, reasons=given)

@@ -22,8 +22,8 @@ from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried
 from refine.engine.judge import observers
 from refine.engine.verdict import Tick
 from refine.lang import ast
+from refine.lang.edited import outline_of
 from refine.lang.load import load
-from refine.lang.lower import lower_whole
 from refine.lang.sizes import sizes as declared_sizes
 from refine.report import text
 from refine.report.audit import Row, row
@@ -137,8 +137,9 @@ class Run:
         """The file with what is to be audited in it; errors are told by whoever lowers it for its claims."""
         if self._agenda is None or file.library:
             return file
-        made = lower_whole(file.loaded, dict(file.rows[0]), Reporter())
-        return file if made is None else file.with_outline(made.outline, self._agenda)
+        trial = Reporter()
+        outline = outline_of(file.loaded, trial)
+        return file if outline is None or trial.has_errors else file.with_outline(outline, self._agenda)
 
     def _jobs(self, file: File) -> Iterator[Job]:
         args, options = self._args, self._options()

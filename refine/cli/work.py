@@ -146,7 +146,7 @@ def _perform(job: Job, progress: Progress) -> Done:
     reporter = Reporter()
     made = lower_whole(job.loaded, dict(job.sizes), reporter)
     if made is not None and job.typed:
-        check_edited(job.loaded, made, [dict(row) for row in job.rows], reporter)
+        check_edited(job.loaded, reporter)
     if made is None or job.library or reporter.has_errors:
         return Done(diagnostics=reporter.sorted())
     system, options = made.system, job.options

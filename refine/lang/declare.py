@@ -132,7 +132,8 @@ class _Maker:
                 self.member(item, scope, "", (), ())
             case ast.RuleDecl(name):
                 self.once("rule", name, name.name)
-                self.out.rules.append(RuleSource(name.name, item, scope))
+                if self.plays(item.adversary, name.name):
+                    self.out.rules.append(RuleSource(name.name, item, scope))
             case ast.Claim(_, name) | ast.Reach(name) | ast.AssumeItem(name):
                 if name.name in FREE:
                     cx.fail("E0202", f"'{name.name}' is a claim that every protocol makes", name.span)

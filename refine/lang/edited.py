@@ -8,27 +8,62 @@ from dataclasses import replace
 from refine.core.system import System
 from refine.core.table import show_system
 from refine.lang import ast
-from refine.lang.edits import Edits, resolve
+from refine.lang.edits import Edits, not_protective, resolve
+from refine.lang.elements import Outline
 from refine.lang.load import Loaded
-from refine.lang.lower import Lowered, lower_whole
+from refine.lang.lower import lower_whole
+from refine.lang.sizes import sizes
 from refine.text.diag import Diagnostic, Reporter, Severity
 
 
-def check_edited(
-    loaded: Loaded, base: Lowered, sizes: Sequence[Mapping[str, int]], reporter: Reporter
-) -> None:
-    """Types every mutant and variant of a file, at its first size; each must change rules or claims at some size."""
-    for item in loaded.file.items:
-        if isinstance(item, ast.Edited) and item.edits:
-            edits = resolve(item.edits, base.outline, Reporter())  # what is wrong there is known already
-            if edits is not None:
-                _check(loaded, item, edits, sizes, reporter)
+def outline_of(loaded: Loaded, reporter: Reporter) -> Outline | None:
+    """What edits of a file may speak of, at all its declared sizes together; None where it has errors.
+
+    Reasons and edits that name nothing at any size are reported.
+    """
+    outline = None
+    for values in _sizes(loaded):
+        made = lower_whole(loaded, values, Reporter())
+        if made is None:
+            return None
+        outline = made.outline if outline is None else outline.with_more(made.outline)
+    if outline is None:
+        return None
+    for given in (g for found in outline.given.values() for g in found):
+        if not outline.meant(given):
+            not_protective(given.path, outline, reporter)
+    for item in _edited(loaded):
+        resolve(item.edits, outline, reporter)
+    return outline
+
+
+def _sizes(loaded: Loaded) -> tuple[Mapping[str, int], ...]:
+    known = sizes(loaded, Reporter())
+    return () if known is None else known.all or (known.default,)
+
+
+def _edited(loaded: Loaded) -> list[ast.Edited]:
+    return [item for item in loaded.file.items if isinstance(item, ast.Edited) and item.edits]
+
+
+def check_edited(loaded: Loaded, reporter: Reporter) -> None:
+    """Looks up what reasons and edits name; types every mutant and variant, at the first size, if they name something.
+
+    Each must change rules or claims at some size.
+    """
+    outline = outline_of(loaded, reporter)
+    if outline is None:
+        return
+    for item in _edited(loaded):
+        edits = resolve(item.edits, outline, Reporter())  # what is wrong there has been told
+        if edits is not None:
+            _check(loaded, item, edits, _sizes(loaded), reporter)
 
 
 def _check(
-    loaded: Loaded, item: ast.Edited, edits: Edits, sizes: Sequence[Mapping[str, int]], reporter: Reporter
+    loaded: Loaded, item: ast.Edited, edits: Edits, rows: Sequence[Mapping[str, int]], reporter: Reporter
 ) -> None:
-    for values in sizes:
+    for values in rows:
         trial = Reporter()
         edited = lower_whole(loaded, values, trial, edits)
         if edited is None:

@@ -154,8 +154,7 @@ def resolve(edits: Iterable[ast.Edit], outline: Outline, reporter: Reporter) -> 
                     else:
                         add(address, Rewrite(call=to.parts[-1]))
             case ast.Drop(path):
-                threads = {s.partition(".")[0] for s in outline.steps}
-                keys = meant(str(path), outline.elements, threads)
+                keys = meant(str(path), outline.elements, outline.threads)
                 if not keys:
                     not_protective(path, outline, reporter)
                 dropped += keys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from refine.lang import ast
@@ -60,7 +60,9 @@ class Outline:
     steps: frozenset[str] = frozenset()  # addresses of steps
     rules: frozenset[str] = frozenset()
     elements: tuple[Element, ...] = ()
-    reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)  # by claim
+    given: Mapping[str, tuple[Given, ...]] = field(
+        default_factory=dict
+    )  # by claim, the reasons as they are written
     holds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # before each step, those surely held
     weaker: Mapping[str, Weaker] = field(default_factory=dict)  # calls that have a weaker neighbour
     neighbours: tuple[tuple[str, str], ...] = ()  # statements of the file that follow one another in a block
@@ -68,6 +70,47 @@ class Outline:
 
     def element(self, key: str) -> Element:
         return next(x for x in self.elements if x.key == key)
+
+    @property
+    def threads(self) -> frozenset[str]:
+        return frozenset(s.partition(".")[0] for s in self.steps)
+
+    @property
+    def reasons(self) -> dict[str, tuple[Reason, ...]]:
+        """By claim, what its reasons name; nothing, where it is not there."""
+        return {
+            claim: tuple(Reason(str(g.path), self.meant(g), g.redundant, g.path.span) for g in given)
+            for claim, given in self.given.items()
+        }
+
+    def meant(self, given: Given) -> tuple[str, ...]:
+        """The elements that a reason names, by their keys."""
+        return meant(str(given.path), self.elements, self.threads, given.owner)
+
+    def with_more(self, other: Outline) -> Outline:
+        """What is there at one size or at another: at some, steps and branches cannot be reached."""
+        elements = {x.key: x for x in (*other.elements, *self.elements)}
+        return replace(
+            self,
+            statements={**other.statements, **self.statements},
+            steps=self.steps | other.steps,
+            elements=tuple(
+                elements[x.key]
+                for x in dict.fromkeys((*self.elements, *other.elements))
+                if x is elements[x.key]
+            ),
+            holds={**other.holds, **self.holds},
+            weaker={**other.weaker, **self.weaker},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A reason as a claim gives it; `owner` is the instance in whose type the claim stands."""
+
+    path: ast.Path
+    owner: str
+    redundant: bool
 
 
 @dataclass(frozen=True, slots=True)

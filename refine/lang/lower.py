@@ -15,8 +15,8 @@ from refine.lang.actions import Exec, Outcome
 from refine.lang.context import MAX_DEPTH, Abort, Context, TooLarge, domain_type
 from refine.lang.declare import declare
 from refine.lang.declared import Declared, RuleSource
-from refine.lang.edits import NO_EDITS, Edits, not_protective, resolve
-from refine.lang.elements import Observed, Outline, Reason, meant
+from refine.lang.edits import NO_EDITS, Edits
+from refine.lang.elements import Given, Observed, Outline
 from refine.lang.flow import Flow, Location, Way
 from refine.lang.library import client_of, dry_run
 from refine.lang.load import Loaded
@@ -159,7 +159,7 @@ class _Lowering:
         cx = self.cx
         steps = frozenset(f"{f.family.name}.{name}" for f in self.flows.values() for name in f.tree.steps)
         elements = tuple(cx.elements.values())
-        outline = Outline(
+        return Outline(
             dict(cx.statements),
             steps,
             frozenset(r.name for r in self.declared.rules),
@@ -167,27 +167,18 @@ class _Lowering:
             weaker=dict(cx.weaker),
             neighbours=tuple(dict.fromkeys(cx.neighbours)),
             holds={f"{f.family.name}.{s}": h for f in self.flows.values() for s, h in f.sure.items()},
+            given=dict(self.given()),
             observers=tuple(self.observed()),
         )
-        if cx.edits is not NO_EDITS:
-            return outline
-        reasons: dict[str, tuple[Reason, ...]] = {}
+
+    def given(self) -> Iterator[tuple[str, tuple[Given, ...]]]:
+        """The reasons of each claim, as they are written."""
         for stated in self.declared.stated:
             if isinstance(stated.decl, ast.Claim):
                 owner = stated.instance.name if stated.instance is not None else ""
-                found = []
-                for path, redundant in [
-                    *((p, False) for p in stated.decl.because),
-                    *((p, True) for p in stated.decl.redundant),
-                ]:
-                    keys = meant(str(path), elements, self.flows, owner)
-                    if not keys:
-                        not_protective(path, outline, cx.reporter)
-                    found.append(Reason(str(path), keys, redundant, path.span))
-                reasons[stated.name] = tuple(found)
-        for edited in self.declared.edits:
-            resolve(edited.edits, outline, cx.reporter)
-        return replace(outline, reasons=reasons)
+                because = [Given(path, owner, False) for path in stated.decl.because]
+                redundant = [Given(path, owner, True) for path in stated.decl.redundant]
+                yield stated.name, (*because, *redundant)
 
     def observed(self) -> Iterator[Observed]:
         for name, item in self.declared.observers.items():

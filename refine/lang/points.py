@@ -37,7 +37,6 @@ from refine.lang.exprs import Typer
 from refine.lang.scope import Bound, Broken, Family, Scope, Variable, instance_of
 from refine.text.span import Span
 
-
 SKIPPED = "skipped"  # the step in the place of a dropped call that does not take effect
 
 

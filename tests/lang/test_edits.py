@@ -11,6 +11,7 @@ from refine.core.table import show_system
 from refine.engine.explore import explore
 from refine.engine.verdict import Limits, Violated
 from refine.lang import ast
+from refine.lang.edited import check_edited
 from refine.lang.edits import Edits, resolve
 from refine.lang.load import load_text
 from refine.lang.lower import Lowered, lower_whole
@@ -203,16 +204,16 @@ def test_a_claim_about_a_deleted_step_says_that_nobody_is_there() -> None:
         ("drop guest.unlock;", "nothing in 'guest.unlock' protects"),
         ("weaken zapper.lock to forget;", "'zapper.lock' is no call"),
         ("swap zapper.spin_lock, guest.lock;", None),
-        ("set N = 1;", None),
+        ("set N = 1;", "there is no parameter 'N'"),
     ],
 )
 def test_an_edit_that_names_nothing_is_an_error(edit: str, said: str | None) -> None:
     reporter = Reporter()
     loaded = load_text(ZAP + "mutant m breaks apart { " + edit + " }\n", "zap.spte", (), reporter)
     assert loaded is not None
-    assert (lower_whole(loaded, {}, reporter) is None) == (said is not None)
-    if said is not None:
-        assert [d.message for d in reporter.sorted() if d.code.startswith("E")] == [said]
+    check_edited(loaded, reporter)
+    wanted = [] if said is None else [said]
+    assert [d.message for d in reporter.sorted() if d.code.startswith("E")] == wanted
 
 
 def test_every_element_has_an_address_that_names_it() -> None:

@@ -28,7 +28,7 @@ def diagnose(text: str, folder: Path) -> tuple[Diagnostic, ...]:
     if loaded is not None and known is not None:
         made = lower_whole(loaded, {}, reporter)
         if made is not None:
-            check_edited(loaded, made, known.all or (known.default,), reporter)
+            check_edited(loaded, reporter)
     return reporter.sorted()
 
 
