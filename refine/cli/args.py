@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from refine.cli.shard import WHOLE, shard
 from refine.text.diag import escape
 
 USAGE = 2
@@ -74,9 +75,11 @@ def parser() -> Parser:
     check = _verb(verbs, "check", "check at the default sizes", "Check every claim at the default sizes.")
     _specs(check)
     _questions(check)
+    _shard(check)
     prove = _verb(verbs, "prove", "check at every size", "Check every claim at every size that counts.")
     _specs(prove)
     _questions(prove)
+    _shard(prove)
 
     audit = _verb(
         verbs, "audit", "what each step is good for",
@@ -84,6 +87,7 @@ def parser() -> Parser:
     )  # fmt: skip
     _specs(audit)
     _questions(audit)
+    _shard(audit)
     audit.add_argument(
         "--all-sizes", action="store_true", help="make the map at every size, not only the default"
     )
@@ -205,7 +209,9 @@ def _questions(verb: Parser) -> None:
     verb.add_argument(
         "--states", metavar="N", type=_natural, default=5_000_000, help="search no more than N states"
     )
-    verb.add_argument("--timeout", metavar="S", type=_seconds, help="seconds for each file at each size")
+    verb.add_argument(
+        "--timeout", metavar="S", type=_seconds, help="seconds for each file at each size, and each item"
+    )
     verb.add_argument(
         "--no-symmetry", action="store_true", help="do not factor out permutations of identities"
     )
@@ -215,6 +221,16 @@ def _questions(verb: Parser) -> None:
         "--runs", action="store_true", help="also show how each reach is reached, and where induction fails"
     )
     verb.add_argument("--json", action="store_true", help="one JSON object a line, instead of text")
+
+
+def _shard(verb: Parser) -> None:
+    verb.add_argument(
+        "--shard",
+        metavar="I/N",
+        type=shard,
+        default=WHOLE,
+        help="only part I of N of the work, for N machines; its verdicts speak of the sizes that it lists",
+    )
 
 
 def _natural(text: str) -> int:

@@ -12,8 +12,9 @@ from typing import assert_never
 from refine.cli.agenda import Agenda, File, Proof
 from refine.cli.args import version
 from refine.cli.files import Target, targets
-from refine.cli.joint import settled
+from refine.cli.joint import others, owned, settled
 from refine.cli.pool import run as run_jobs
+from refine.cli.shard import Shard
 from refine.cli.sink import JsonSink, Sink, TextSink
 from refine.cli.status import UNKNOWN, USAGE, worst
 from refine.cli.work import Done, Interrupts, Job, Options
@@ -24,6 +25,7 @@ from refine.engine.verdict import Tick
 from refine.lang import ast
 from refine.lang.edited import outline_of
 from refine.lang.load import load
+from refine.lang.lower import lower_whole
 from refine.lang.sizes import sizes as declared_sizes
 from refine.report import text
 from refine.report.audit import Row, row
@@ -55,6 +57,7 @@ class Told:
     warnings: list[str] = field(default_factory=list)
     audit: list[Row] = field(default_factory=list)
     failed: bool = False
+    first: bool = False  # whether the file's first job is among what was told
 
 
 class Run:
@@ -62,6 +65,7 @@ class Run:
 
     def __init__(self, args: argparse.Namespace, every: bool, agenda: Agenda | None = None) -> None:
         self._args = args
+        self._shard: Shard = args.shard
         self._agenda = agenda
         self._every = every
         self._sink: Sink = JsonSink() if args.json else TextSink(args.runs)
@@ -75,6 +79,8 @@ class Run:
     def run(self) -> int:
         began = time.monotonic()
         self._sink.start(_words(self._args, self._every), version() if self._args.json else "")
+        if not self._shard.whole:
+            self._sink.note(self._shard.told)
         with Interrupts() as interrupts:
             files = self._files()
             self._run_files(files, interrupts)
@@ -135,11 +141,17 @@ class Run:
 
     def _planned(self, file: File) -> File:
         """The file with what is to be audited in it; errors are told by whoever lowers it for its claims."""
-        if self._agenda is None or file.library:
+        if file.library or (self._agenda is None and self._shard.whole):
             return file
+        if not self._shard.whole:  # another shard may look at the claim that is asked for
+            made = lower_whole(file.loaded, dict(file.rows[0]), Reporter())
+            if made is not None:
+                self._known.update(p.name for p in made.system.properties)
         trial = Reporter()
-        outline = outline_of(file.loaded, trial)
-        return file if outline is None or trial.has_errors else file.with_outline(outline, self._agenda)
+        outline = outline_of(file.loaded, trial) if self._agenda is not None else None
+        if self._agenda is None or outline is None or trial.has_errors:
+            return file
+        return file.with_outline(outline, self._agenda)
 
     def _jobs(self, file: File) -> Iterator[Job]:
         args, options = self._args, self._options()
@@ -165,7 +177,7 @@ class Run:
     # --- doing it ---------------------------------------------------------------------------------------
 
     def _run_files(self, files: Sequence[File], interrupts: Interrupts) -> None:
-        planned = [(file, job) for file in files for job in self._jobs(file)]
+        planned = self._shard.deal([(file, job) for file in files for job in self._jobs(file)])
         done = run_jobs([job for _, job in planned], self._count, self._ticked, interrupts)
         told = Told()
         for n, ((file, job), result) in enumerate(zip(planned, done, strict=True)):
@@ -195,12 +207,16 @@ class Run:
         self._diagnostics([d for d in fresh if d not in held])
         told.failed |= any(d.severity is Severity.ERROR for d in fresh)
         self._known.update(done.known)
+        told.first |= job.typed
         self._statuses.append(done.status)
         result = done.result
         told.audit += done.rows
         if job.item is not None:
             if done.trouble:
                 told.audit.append(_untold(job.item, done.trouble))
+            if not told.open and not self._shard.whole and not told.failed:  # its claims may be elsewhere
+                told.open = True
+                self._sink.open(file.target.name, file.doc)
             return
         if done.trouble or (result is not None and result.findings):
             if not told.open:
@@ -217,14 +233,23 @@ class Run:
         """Drop those reasons together of which none is needed alone; and say who is modelled, and what follows."""
         if self._agenda is None or file.outline is None or told.failed or not told.open:
             return
-        if not self._args.claim:
+        if not self._args.claim and told.first:
             told.audit += [row(j, ()) for j in observers(file.outline.observers)]
-        groups = self._agenda.groups(file.outline, told.audit)
-        jobs = [self._item_job(file, group, self._agenda) for group in groups]
+        mine, more = list(told.audit), [] if self._shard.whole else others(file.items, told.audit)
+        self._also(file, more, told, interrupts)
+        self._also(file, self._agenda.groups(file.outline, told.audit), told, interrupts)
+        told.audit = settled(told.audit)
+        if not self._shard.whole:
+            told.audit = owned(told.audit, mine)
+        results = told.results if self._shard.whole else []  # that nothing breaks a claim, no part can say
+        told.audit += self._agenda.conclusions(file.outline, results, told.audit)
+
+    def _also(self, file: File, items: Sequence[Item], told: Told, interrupts: Interrupts) -> None:
+        """Judge further items of a file."""
+        assert self._agenda is not None, "only an agenda has items"
+        jobs = [self._item_job(file, item, self._agenda) for item in items]
         for job, done in zip(jobs, run_jobs(jobs, self._count, self._ticked, interrupts), strict=True):
             self._tell(file, job, done, told)
-        told.audit = settled(told.audit)
-        told.audit += self._agenda.conclusions(file.outline, told.results, told.audit)
 
     def _close(self, file: File, told: Told) -> None:
         self._failed += told.failed
@@ -289,10 +314,22 @@ def _unusual(args: argparse.Namespace) -> list[str]:
     return words
 
 
+def _part(shard: Shard) -> list[str]:
+    return [] if shard.whole else ["--shard", f"{shard.number}/{shard.of}"]
+
+
 def _words(args: argparse.Namespace, every: bool) -> list[str]:
     sizes = [word for name, n in args.size for word in ("--size", f"{name}={n}")]
     claims = [word for name in args.claim for word in ("--claim", name)]
-    return ["spte", "prove" if every else "check", *args.files, *sizes, *claims, *_unusual(args)]
+    return [
+        "spte",
+        "prove" if every else "check",
+        *args.files,
+        *sizes,
+        *claims,
+        *_unusual(args),
+        *_part(args.shard),
+    ]
 
 
 def _untold(item: Item, why: str) -> Row:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from refine.engine.items import Dropped, together
+from refine.engine.items import Dropped, Item, together
 from refine.lang.elements import Outline
 from refine.report.audit import Row
 
 _IDLE = "not needed"
+_ALONE = ("because", "redundant")
 
 
 def idle_together(outline: Outline, rows: Iterable[Row], size: int = 2) -> list[Dropped]:
     """The pairs (or triples) that are still to be dropped, of each claim."""
     idle: dict[str, dict[str, None]] = {}
     for one in rows:
-        if one.kind in ("because", "redundant") and one.verdict == _IDLE:
+        if one.kind in _ALONE and one.verdict == _IDLE:
             idle.setdefault(one.claim, {})[one.name] = None
     return [pair for claim, names in idle.items() for pair in together(outline, claim, names, size)]
 
@@ -38,3 +39,25 @@ def settled(rows: Sequence[Row]) -> list[Row]:
             one = replace(one, verdict="jointly needed", status=0, why=why)  # noqa: PLW2901
         made.append(one)
     return made
+
+
+def others(items: Iterable[Item], rows: Sequence[Row]) -> list[Dropped]:
+    """The reasons not judged yet of those claims that have an idle one: without them no pair could be found."""
+    judged = {(one.claim, one.name) for one in rows if one.kind in _ALONE}
+    idle = {one.claim for one in rows if one.kind in _ALONE and one.verdict == _IDLE}
+    reasons = [item for item in items if isinstance(item, Dropped)]
+    return [
+        r for r in reasons if any(use.claim in idle and (use.claim, use.name) not in judged for use in r.uses)
+    ]
+
+
+def owned(rows: Iterable[Row], mine: Iterable[Row]) -> list[Row]:
+    """Of the rows those that were `mine`, as they have become, and the groups that begin with one of them."""
+    keys = {(one.kind, one.claim, one.name) for one in mine}
+    reasons = {(claim, name) for kind, claim, name in keys if kind in _ALONE}
+    return [
+        one
+        for one in rows
+        if (one.kind, one.claim, one.name) in keys
+        or (one.kind == "together" and (one.claim, one.name.split(", ")[0]) in reasons)
+    ]

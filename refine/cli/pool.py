@@ -18,18 +18,27 @@ Ticker = Callable[[Job, Tick], None]
 
 _LOOK = 0.2  # seconds between two looks at signals and clocks
 _TICKS = 0.1  # seconds between two reports of one process
-_GRACE = 30.0  # seconds beyond its timeout until a process is ended
+_BEGUN = "begun"  # what a process says when its job's time begins
+_STARTING = 60.0  # seconds that a process may take until it says so
 _FAREWELL = 5.0  # seconds after Ctrl-C
 
 
 def run(jobs: Sequence[Job], count: int, tick: Ticker, interrupts: Interrupts) -> Iterator[Done | None]:
-    """Yield what comes of each job, in order; None for those not begun when the user interrupted."""
+    """Yield what comes of each job, in order; None for those not begun when the user interrupted.
+
+    Only a process of its own can be ended, so a job that has a timeout is always given to one.
+    """
     count = min(count, len(jobs))
-    if count > 1:
+    if count > 1 or any(job.options.timeout is not None for job in jobs):
         yield from _Pool(jobs, count, tick, interrupts).run()
         return
     for job in jobs:
         yield None if interrupts.seen else interrupts.perform(job, _throttled(job, tick))
+
+
+def grace(timeout: float) -> float:
+    """How many seconds beyond its timeout a job may take to end by itself, with what it found."""
+    return max(2.0, timeout / 10)
 
 
 def _throttled(job: Job, tick: Ticker) -> Callable[[Tick], None]:
@@ -53,6 +62,7 @@ def _serve(connection: Connection) -> None:
                 job = connection.recv()
             except EOFError:
                 return
+            connection.send(_BEGUN)
             connection.send(interrupts.perform(job, _throttled(job, lambda _, event: connection.send(event))))
 
 
@@ -67,10 +77,14 @@ class _Worker:
         other.close()
         self.job: int | None = None
         self.since = 0.0
+        self.begun = False
 
     def give(self, number: int, job: Job) -> None:
-        self.job, self.since = number, time.monotonic()
+        self.job, self.since, self.begun = number, time.monotonic(), False
         self.connection.send(job)
+
+    def begin(self) -> None:
+        self.since, self.begun = time.monotonic(), True
 
     def interrupt(self) -> None:
         if self.process.pid is not None and self.process.is_alive():
@@ -147,6 +161,9 @@ class _Pool:
             self._drop(worker, Done(trouble=why, status=UNKNOWN if killed else CONTRADICTION))
             self._start()
             return
+        if message == _BEGUN:
+            worker.begin()
+            return
         if isinstance(message, Tick):
             self._tick(job, message)
             return
@@ -160,7 +177,7 @@ class _Pool:
     def _overdue(self, worker: _Worker, now: float) -> bool:
         if worker.job is None or (timeout := self._jobs[worker.job].options.timeout) is None:
             return False
-        return now - worker.since > timeout + _GRACE
+        return now - worker.since > timeout + (grace(timeout) if worker.begun else _STARTING)
 
     def _drop(self, worker: _Worker, done: Done | None) -> None:
         if done is not None and worker.job is not None:

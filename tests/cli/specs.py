@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import NoReturn
 
 from refine.cli.new import TEMPLATE
 
@@ -41,3 +43,13 @@ def ill(folder: Path, name: str = "ill") -> Path:
     file = folder / f"{name}.spte"
     file.write_text(f"protocol {name};\nshared bool x = y;\nshared bool z = 3;\n")
     return file
+
+
+class Sleeper:
+    """In the place of a loaded file: whoever looks into it is held up, whatever the clock says."""
+
+    @property
+    def file(self) -> NoReturn:
+        """Never come back."""
+        while True:
+            time.sleep(1)

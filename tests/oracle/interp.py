@@ -181,7 +181,7 @@ def _step(c: Ctx, step: ast.Step | ast.RuleDecl, script: Script) -> None:
 def _rules(program: Program) -> Iterator[tuple[Scope, ast.RuleDecl]]:
     for module in program.modules():
         for item in module.items:
-            if isinstance(item, ast.RuleDecl):
+            if isinstance(item, ast.RuleDecl) and not program.left_out(item.adversary):
                 for scope in program.elements(module):
                     yield scope, item
 

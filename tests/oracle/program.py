@@ -40,6 +40,8 @@ class Program:
 
     def __init__(self, file: ast.File, libraries: Sequence[ast.File], sizes: Mapping[str, int]) -> None:
         items = tuple(i for f in (*libraries, file) for i in f.items)
+        self.without = {i.observer.name for i in items if isinstance(i, ast.Without)}
+        items = tuple(i for i in items if not (isinstance(i, ast.ThreadDecl) and self.left_out(i.adversary)))
         self.sizes = dict(sizes)
         self.top = Module("", None, items)
         self.consts: dict[str, ast.Param | ast.Const] = {}
@@ -72,6 +74,10 @@ class Program:
             every += [v.Thr(name, k) for k in ([-1] if ty is None else range(len(v.domain(ty))))]
         self.threads = tuple(every)
         self._declare_members(self.top)
+
+    def left_out(self, observer: ast.Ident | None) -> bool:
+        """Whether whoever plays an observer is not there."""
+        return observer is not None and observer.name in self.without
 
     # --- types
 
