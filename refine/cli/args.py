@@ -75,10 +75,12 @@ def parser() -> Parser:
     check = _verb(verbs, "check", "check at the default sizes", "Check every claim at the default sizes.")
     _specs(check)
     _questions(check)
+    _reports(check)
     _shard(check)
     prove = _verb(verbs, "prove", "check at every size", "Check every claim at every size that counts.")
     _specs(prove)
     _questions(prove)
+    _reports(prove)
     _shard(prove)
 
     audit = _verb(
@@ -87,6 +89,7 @@ def parser() -> Parser:
     )  # fmt: skip
     _specs(audit)
     _questions(audit)
+    _reports(audit)
     _shard(audit)
     audit.add_argument(
         "--all-sizes", action="store_true", help="make the map at every size, not only the default"
@@ -221,6 +224,15 @@ def _questions(verb: Parser) -> None:
         "--runs", action="store_true", help="also show how each reach is reached, and where induction fails"
     )
     verb.add_argument("--json", action="store_true", help="one JSON object a line, instead of text")
+
+
+def _reports(verb: Parser) -> None:
+    verb.add_argument("--junit", metavar="FILE", type=Path, help="also write a JUnit report")
+    verb.add_argument(
+        "--github",
+        action="store_true",
+        help="also print annotations for GitHub (default under GitHub Actions)",
+    )
 
 
 def _shard(verb: Parser) -> None:

@@ -27,7 +27,7 @@ from refine.lang.edited import outline_of
 from refine.lang.load import load
 from refine.lang.lower import lower_whole
 from refine.lang.sizes import sizes as declared_sizes
-from refine.report import text
+from refine.report import github, junit, text
 from refine.report.audit import Row, row
 from refine.report.result import FileResult, SizeResult, summed
 from refine.text.diag import Diagnostic, Reporter, Severity, suggest
@@ -74,6 +74,7 @@ class Run:
         self._finished: list[FileResult] = []
         self._libraries = 0
         self._failed = 0
+        self._said: list[Diagnostic] = []
         self._many = False  # whether there are several files: then each is told in fewer words
 
     def run(self) -> int:
@@ -81,6 +82,8 @@ class Run:
         self._sink.start(_words(self._args, self._every), version() if self._args.json else "")
         if not self._shard.whole:
             self._sink.note(self._shard.told)
+        if not self._can_write():
+            return USAGE
         with Interrupts() as interrupts:
             files = self._files()
             self._run_files(files, interrupts)
@@ -89,8 +92,31 @@ class Run:
                 self._statuses.append(UNKNOWN)
             total = text.totals(self._finished, self._libraries, self._failed)
             result = worst(self._statuses)
+            self._write_reports(time.monotonic() - began)
             self._sink.summary(total, time.monotonic() - began, interrupts.seen, result)
         return result
+
+    def _can_write(self) -> bool:
+        """Whether the report that is asked for can be written; said before the work, not after."""
+        path = self._args.junit
+        if path is None:
+            return True
+        reporter = Reporter()
+        try:
+            path.write_text("")
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            reporter.error("E0613", f"cannot write '{path}': {why}", None)
+            self._report(reporter)
+        return not reporter.diagnostics
+
+    def _write_reports(self, seconds: float) -> None:
+        """The other reports: JUnit's into its file, GitHub's between the lines of text."""
+        if self._args.junit is not None:
+            self._args.junit.write_text(junit.document(self._finished, self._said, seconds), encoding="utf-8")
+        if self._args.github or os.environ.get("GITHUB_ACTIONS") == "true":
+            lines = [*github.of_diagnostics(self._said), *github.of_results(self._finished)]
+            self._sink.annotations(lines)
 
     # --- what there is to do ----------------------------------------------------------------------------
 
@@ -211,6 +237,7 @@ class Run:
         self._statuses.append(done.status)
         result = done.result
         told.audit += done.rows
+        self._sink.audited(file.target.name, done.rows)
         if job.item is not None:
             if done.trouble:
                 told.audit.append(_untold(job.item, done.trouble))
@@ -296,6 +323,7 @@ class Run:
 
     def _diagnostics(self, found: Sequence[Diagnostic]) -> None:
         self._sink.diagnostics(found)
+        self._said += found
         if any(d.severity is Severity.ERROR for d in found):
             self._statuses.append(USAGE)
 

@@ -14,6 +14,7 @@ from refine.engine.decide import Sizes
 from refine.engine.verdict import Tick
 from refine.report import audit, text
 from refine.report import json as as_json
+from refine.report.audit import Row
 from refine.report.data import sizes as sizes_data
 from refine.report.result import FileResult, SizeResult, summed
 from refine.text.diag import Diagnostic, escape, render, to_json
@@ -47,11 +48,17 @@ class Sink(Protocol):
     def trouble(self, path: str, sizes: Sizes, why: str, details: str) -> None:
         """A file has no result at one size."""
 
+    def audited(self, path: str, rows: Sequence[Row]) -> None:
+        """Something beside claims has been judged."""
+
     def close(self, result: FileResult) -> None:
         """A file is done."""
 
     def tick(self, path: str, sizes: Sizes, event: Tick) -> None:
         """Work goes on."""
+
+    def annotations(self, lines: Sequence[str]) -> None:
+        """What a workflow puts beside the lines of a change."""
 
     def summary(self, total: text.Totals, seconds: float, interrupted: bool, status: int) -> None:
         """The run ends."""
@@ -95,6 +102,9 @@ class TextSink:
         if details:
             self._err(details)
 
+    def audited(self, path: str, rows: Sequence[Row]) -> None:
+        del path, rows
+
     def close(self, result: FileResult) -> None:
         self._out(text.claims(result, result.one_of_many) + text.traces(result, self._runs) + "\n")
 
@@ -103,6 +113,9 @@ class TextSink:
         self._ticks[f"{path} {sizes}"] = now, text.tick(path, sizes, event)
         self._ticks = {key: (at, line) for key, (at, line) in self._ticks.items() if now - at < _FRESH}
         self._live.show("\n".join(line for _, line in self._ticks.values()))
+
+    def annotations(self, lines: Sequence[str]) -> None:
+        self._out("".join(f"{line}\n" for line in lines))
 
     def summary(self, total: text.Totals, seconds: float, interrupted: bool, status: int) -> None:
         self._out(text.summary(total, seconds, interrupted, faulty=status == CONTRADICTION))
@@ -122,6 +135,10 @@ class JsonSink:
     """One object a line, complete when it is written: an interrupted run leaves valid JSON."""
 
     brief = False
+
+    def __init__(self) -> None:
+        """Remember the rows that have been told: what is concluded from all of them comes when a file closes."""
+        self._told: dict[int, Row] = {}
 
     def start(self, words: Sequence[str], version: str) -> None:
         self._event(
@@ -151,13 +168,21 @@ class JsonSink:
     def close(self, result: FileResult) -> None:
         for row in summed(result):
             self._event("verdict", {"file": escape(result.path), **as_json.verdict(row)})
-        for one in result.audit:
-            self._event("audit", {"file": escape(result.path), **audit.as_json(one)})
+        self.audited(result.path, [one for one in result.audit if id(one) not in self._told])
         for name, why in result.uncovered:
             self._event("uncovered", {"file": escape(result.path), "name": escape(name), "why": escape(why)})
 
+    def audited(self, path: str, rows: Sequence[Row]) -> None:
+        for one in rows:
+            self._told[id(one)] = one
+            self._event("audit", {"file": escape(path), **audit.as_json(one)})
+
     def tick(self, path: str, sizes: Sizes, event: Tick) -> None:
         del path, sizes, event
+
+    def annotations(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._event("annotation", {"line": line})
 
     def summary(self, total: text.Totals, seconds: float, interrupted: bool, status: int) -> None:
         said = as_json.summary(total, seconds)

@@ -60,8 +60,9 @@ def decide(
     reasons: dict[str, dict[str, str]] = {p.name: {} for p in asked}
     total = Answer({})
     interrupted = False
-    for name, engine in _engines(mode, symmetry, limits):
-        wanted = asked if not verdicts or not limits.enough else [p for p in asked if p.name in limits.enough]
+    for n, (name, engine) in enumerate(_engines(mode, symmetry, limits)):
+        # The first engine is asked everything: what it finds on the way is welcome.
+        wanted = [p for p in asked if not n or not limits.enough or p.name in limits.enough]
         left = [p.name for p in wanted if _open(verdicts.get(p.name))]
         seen = total.depth if total.states is not None and total.depth is not None else -1
         if not left or interrupted or (mode == "auto" and name == "bmc" and seen >= (limits.steps or _BOUND)):

@@ -16,7 +16,7 @@ from refine.text.diag import escape
 
 _COLUMN = 42  # where verdicts begin
 _CELLS = 79
-_ELSEWHERE = ("element", "group", "weaker", "systematic")  # told by refine.report.charts
+ELSEWHERE = ("element", "group", "weaker", "systematic")  # told by refine.report.charts
 _STATUS = {"as declared": 0, "not as declared": 1, "unknown": 3}
 _NOUNS = {
     "because": "reason", "redundant": "redundant reason", "together": "pair", "mutant": "mutant", "variant": "variant",
@@ -102,7 +102,7 @@ def lines(rows: Sequence[Row], brief: bool) -> list[str]:
     made: list[str] = []
     by_kind: dict[str, list[Row]] = {}
     for one in rows:
-        if one.kind not in _ELSEWHERE:
+        if one.kind not in ELSEWHERE:
             by_kind.setdefault(one.kind, []).append(one)
     for kind, found in by_kind.items():
         fine = [x for x in found if x.status == 0]

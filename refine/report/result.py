@@ -25,6 +25,7 @@ class Finding:
     outcome: Outcome
     trace: str = ""
     trace_json: Mapping[str, object] | None = None
+    line: int = 0  # where it stands in the file, or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,11 @@ def _sum(found: Sequence[tuple[Sizes, Finding]]) -> Summed:
 
 
 def _finding(p: Property, out: Outcome, trace: Trace | None, reproduce: Sequence[str]) -> Finding:
+    line = p.span.line if p.span is not None else 0
     if trace is None:
-        return Finding(p.name, p.role, p.doc, p.text, out)
+        return Finding(p.name, p.role, p.doc, p.text, out, line=line)
     supposed = out.word == "unknown"
     shown = as_text.render(trace, reproduce, supposed=supposed)
     return Finding(
-        p.name, p.role, p.doc, p.text, out, shown, as_data.trace(trace, reproduce, supposed=supposed)
+        p.name, p.role, p.doc, p.text, out, shown, as_data.trace(trace, reproduce, supposed=supposed), line
     )

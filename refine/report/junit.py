@@ -1,0 +1,82 @@
+"""A run as JUnit XML: one test case for each claim, reason, mutant and variant, with the counterexample as its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from xml.etree import ElementTree as ET
+
+from refine.report.audit import ELSEWHERE, Row
+from refine.report.result import FileResult, Summed, summed
+from refine.report.text import verdict
+from refine.text.diag import Diagnostic, Severity, escape, render
+
+
+def document(files: Iterable[FileResult], diagnostics: Iterable[Diagnostic], seconds: float) -> str:
+    """The document: a suite for each file, and one for errors in specifications."""
+    suites = [_suite(file) for file in files]
+    errors = [d for d in diagnostics if d.severity is Severity.ERROR]
+    if errors:
+        suite = ET.Element("testsuite", name="specifications")
+        for error in errors:
+            where = error.span.source.name if error.span is not None else "spte"
+            at = f":{error.span.line}" if error.span is not None else ""
+            case = _case(suite, where, f"{error.code}{at}")
+            _told(case, "error", error.message, render(error))
+        suites.append(_counted(suite))
+    top = ET.Element("testsuites", name="spte", time=f"{seconds:.3f}")
+    for kind in ("tests", "failures", "errors", "skipped"):
+        top.set(kind, str(sum(int(suite.get(kind, "0")) for suite in suites)))
+    top.extend(suites)
+    ET.indent(top)
+    return ET.tostring(top, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(file: FileResult) -> ET.Element:
+    suite = ET.Element("testsuite", name=escape(file.path))
+    everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
+    for row in summed(file):
+        _property(suite, file.path, row, verdict(row, everything))
+    for one in file.audit:
+        if one.kind not in ELSEWHERE:
+            _audited(suite, file.path, one)
+    for name, why in file.uncovered:
+        case = _case(suite, file.path, f"uncovered {name}")
+        ET.SubElement(case, "skipped", message=escape(why))
+    return _counted(suite)
+
+
+def _property(suite: ET.Element, path: str, row: Summed, said: str) -> None:
+    found = row.finding
+    case = _case(suite, path, f"{'free claim' if found.role == 'free' else found.role} {found.name}")
+    match row.overall.outcome.word:
+        case "proved" | "reached":
+            return
+        case "violated" | "vacuous":
+            _told(case, "failure", said, found.trace or said)
+        case "unknown" | "holds":
+            _told(case, "error", said, said)
+
+
+def _audited(suite: ET.Element, path: str, one: Row) -> None:
+    of = f" ({one.claim})" if one.claim and one.kind != "variant" else ""
+    case = _case(suite, path, f"{one.kind} {one.name}{of}")
+    said = f"{one.verdict}: {one.why}" if one.why else one.verdict
+    if one.status:
+        _told(case, "failure" if one.status == 1 else "error", said, one.trace or said)
+
+
+def _case(suite: ET.Element, path: str, name: str) -> ET.Element:
+    return ET.SubElement(suite, "testcase", classname=escape(path), name=escape(name))
+
+
+def _told(case: ET.Element, kind: str, message: str, text: str) -> None:
+    """What is wrong. The text has been escaped line by line; the message is one line."""
+    ET.SubElement(case, kind, message=escape(message)).text = "\n".join(map(escape, text.split("\n")))
+
+
+def _counted(suite: ET.Element) -> ET.Element:
+    cases: Sequence[ET.Element] = suite.findall("testcase")
+    suite.set("tests", str(len(cases)))
+    for kind, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+        suite.set(attribute, str(sum(case.find(kind) is not None for case in cases)))
+    return suite
