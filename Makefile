@@ -21,6 +21,7 @@ endef
 .PHONY: help
 help:
 	@echo "make prove   check every shipped protocol"
+	@echo "make audit   prove, and map what each element of each protocol is good for"
 	@echo "make test    run the tests"
 	@echo "make check   format, lint, types, layers, tests and proofs: what CI runs"
 	@echo "make bench   measure the engines"
@@ -64,9 +65,12 @@ $(READY): pyproject.toml requirements.lock
 
 # ---- what there is to do --------------------------------------------------------------------------------------
 
-.PHONY: prove test check bench fmt
+.PHONY: prove audit test check bench fmt
 prove: $(READY)
 	$(call tier,prove,$(BIN)/spte prove spec/)
+
+audit: $(READY)
+	$(call tier,audit,$(BIN)/spte audit spec/)
 
 test: $(READY)
 	$(call tier,test,$(PYTEST))

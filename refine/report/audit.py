@@ -156,9 +156,9 @@ def _told(rows: Sequence[Row]) -> tuple[str, str]:
     label = {"together": f"one of {one.name}", "vacuity": "vacuity"}.get(one.kind, f"{one.kind} {one.name}")
     words = [_words(x) for x in rows]
     verdicts = list(dict.fromkeys(x.verdict for x in rows))
-    if len(rows) > 1 and len(verdicts) == 1:
-        rest = [w.removeprefix(f"{one.verdict}: ") for w in words]
-        return label, f"{one.verdict}: {'; '.join(dict.fromkeys(rest))}"
+    if len(rows) > 1 and len(verdicts) == 1 and all(x.steps is not None for x in rows):
+        rest = [f"{x.claim} in {x.steps}" for x in rows[1:]]
+        return label, ", ".join([words[0], *rest])
     return label, "; ".join(words)
 
 
