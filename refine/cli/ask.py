@@ -24,6 +24,7 @@ from refine.lang.edits import Edits, resolve
 from refine.lang.elements import Outline
 from refine.lang.load import Loaded, load
 from refine.lang.lower import lower_whole
+from refine.lang.rest import type_rest
 from refine.lang.sizes import sizes as declared_sizes
 from refine.report import asked, text
 from refine.report.audit import Row, as_json
@@ -68,6 +69,8 @@ def _question(args: argparse.Namespace, reporter: Reporter) -> _Question | None:
     target = found[0]
     loaded = load(Path(target.path), args.include, reporter)
     sizes = declared_sizes(loaded, reporter) if loaded is not None else None
+    if loaded is None:
+        type_rest(Path(target.path), args.include, reporter)
     if loaded is None or sizes is None:
         return None
     rows = tuple(

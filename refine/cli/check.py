@@ -26,6 +26,7 @@ from refine.lang import ast
 from refine.lang.edited import outline_of
 from refine.lang.load import load
 from refine.lang.lower import lower_whole
+from refine.lang.rest import type_rest
 from refine.lang.sizes import sizes as declared_sizes
 from refine.report import github, junit, text
 from refine.report.audit import Row, row
@@ -153,6 +154,7 @@ class Run:
     def _load(self, target: Target, reporter: Reporter) -> File | None:
         loaded = load(target.path, self._args.include, reporter)
         if loaded is None:
+            type_rest(target.path, self._args.include, reporter)
             return None
         sizes = declared_sizes(loaded, reporter)
         if sizes is None:

@@ -203,7 +203,6 @@ def test_a_claim_about_a_deleted_step_says_that_nobody_is_there() -> None:
         ("drop zapper.chosn;", "there is no assumption, guard, hold or call 'zapper.chosn'"),
         ("drop guest.unlock;", "nothing in 'guest.unlock' protects"),
         ("weaken zapper.lock to forget;", "'zapper.lock' is no call"),
-        ("swap zapper.spin_lock, guest.lock;", None),
         ("set N = 1;", "there is no parameter 'N'"),
     ],
 )
