@@ -53,6 +53,7 @@ class Occurrences:
     """
 
     players: frozenset[str] = frozenset()
+    reaches: bool = False  # also what the file wants reached
 
     def must(self, one: Occurrence) -> bool:
         return one.what != "rule" or "." not in one.of or one.of in self.players
