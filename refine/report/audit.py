@@ -175,7 +175,7 @@ def _words(x: Row) -> str:
         case "jointly needed":
             return f"jointly needed: {x.why or f'without them {breaks}'}"
         case "caught":
-            return f"caught: {breaks}"
+            return f"caught: {breaks}{_others(x)}"
         case "happens":
             return f"{x.name} happens ({x.why})"
         case "late":
@@ -190,6 +190,11 @@ def _words(x: Row) -> str:
             return f"unknown{f' ({x.claim})' * bool(x.claim)}: {x.why}"
         case _:
             return f"{x.verdict}: {x.why}" if x.why else x.verdict
+
+
+def _others(x: Row) -> str:
+    """What else was seen to break, until what was asked for was known."""
+    return f" (also {', '.join(f'{name} in {n}' for name, n in x.also)})" if x.also else ""
 
 
 def _line(label: str, value: str) -> list[str]:
