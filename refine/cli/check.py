@@ -12,9 +12,9 @@ from typing import assert_never
 from refine.cli.agenda import Agenda, File, Proof
 from refine.cli.args import version
 from refine.cli.files import Target, targets
-from refine.cli.joint import others, owned, settled
+from refine.cli.joint import settled
 from refine.cli.pool import run as run_jobs
-from refine.cli.shard import Shard
+from refine.cli.shard import Shard, mine
 from refine.cli.sink import JsonSink, Sink, TextSink
 from refine.cli.status import UNKNOWN, USAGE, worst
 from refine.cli.work import Done, Interrupts, Job, Options
@@ -205,7 +205,7 @@ class Run:
     # --- doing it ---------------------------------------------------------------------------------------
 
     def _run_files(self, files: Sequence[File], interrupts: Interrupts) -> None:
-        planned = self._shard.deal([(file, job) for file in files for job in self._jobs(file)])
+        planned = mine(self._shard, [(file, job) for file in files for job in self._jobs(file)])
         done = run_jobs([job for _, job in planned], self._count, self._ticked, interrupts)
         told = Told()
         for n, ((file, job), result) in enumerate(zip(planned, done, strict=True)):
@@ -264,12 +264,8 @@ class Run:
             return
         if not self._args.claim and told.first:
             told.audit += [row(j, ()) for j in observers(file.outline.observers)]
-        mine, more = list(told.audit), [] if self._shard.whole else others(file.items, told.audit)
-        self._also(file, more, told, interrupts)
         self._also(file, self._agenda.groups(file.outline, told.audit), told, interrupts)
         told.audit = settled(told.audit)
-        if not self._shard.whole:
-            told.audit = owned(told.audit, mine)
         results = told.results if self._shard.whole else []  # that nothing breaks a claim, no part can say
         told.audit += self._agenda.conclusions(file.outline, results, told.audit)
 
@@ -296,7 +292,7 @@ class Run:
             tuple(told.results),
             tuple(told.missing),
             audit=tuple(told.audit),
-            uncovered=() if few else _uncovered(file.loaded.file),
+            uncovered=() if few or not told.first else _uncovered(file.loaded.file),
             warnings=tuple(told.warnings),
             one_of_many=self._many,
         )

@@ -49,15 +49,3 @@ def others(items: Iterable[Item], rows: Sequence[Row]) -> list[Dropped]:
     return [
         r for r in reasons if any(use.claim in idle and (use.claim, use.name) not in judged for use in r.uses)
     ]
-
-
-def owned(rows: Iterable[Row], mine: Iterable[Row]) -> list[Row]:
-    """Of the rows those that were `mine`, as they have become, and the groups that begin with one of them."""
-    keys = {(one.kind, one.claim, one.name) for one in mine}
-    reasons = {(claim, name) for kind, claim, name in keys if kind in _ALONE}
-    return [
-        one
-        for one in rows
-        if (one.kind, one.claim, one.name) in keys
-        or (one.kind == "together" and (one.claim, one.name.split(", ")[0]) in reasons)
-    ]

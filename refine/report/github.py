@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from refine.report.audit import ELSEWHERE
-from refine.report.result import FileResult, summed
+from refine.report.result import FileResult, summed, undecided
 from refine.report.text import verdict
 from refine.text.diag import Diagnostic, Severity, escape
 
@@ -28,6 +28,8 @@ def of_results(files: Iterable[FileResult]) -> Iterator[str]:
                 title = f"{row.finding.role} {row.finding.name}"
                 text = verdict(row, everything) + (f"\n{row.finding.trace}" if row.finding.trace else "")
                 yield _command("error", [("file", file.path), *at, ("title", title)], text)
+        for name, why in undecided(file):
+            yield _command("error", [("file", file.path), ("title", name)], why)
         for one in file.audit:
             if one.status and one.kind not in ELSEWHERE:
                 text = f"{one.verdict}: {one.why or one.claim}" + (f"\n{one.trace}" if one.trace else "")

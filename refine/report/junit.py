@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from refine.report.audit import ELSEWHERE, Row
-from refine.report.result import FileResult, Summed, summed
+from refine.report.result import FileResult, Summed, summed, undecided
 from refine.report.text import verdict
 from refine.text.diag import Diagnostic, Severity, escape, render
 
@@ -36,6 +36,8 @@ def _suite(file: FileResult) -> ET.Element:
     everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
     for row in summed(file):
         _property(suite, file.path, row, verdict(row, everything))
+    for name, why in undecided(file):
+        _told(_case(suite, file.path, name), "error", why, why)
     for one in file.audit:
         if one.kind not in ELSEWHERE:
             _audited(suite, file.path, one)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from refine.core.system import Property, System
@@ -118,6 +118,13 @@ def summed(file: FileResult) -> tuple[Summed, ...]:
             open_ = Outcome("unknown", why=why)
             found.append((sizes, Finding(like.name, like.role, like.doc, like.text, open_)))
     return tuple(_sum(found) for found in by_name.values())
+
+
+def undecided(file: FileResult) -> Iterator[tuple[str, str]]:
+    """The claims of a file as one, and why nothing is known of them, where no size has a result."""
+    for sizes, why in () if file.results else file.missing:
+        at = ", ".join(f"{name} {n}" for name, n in sizes)
+        yield f"claims ({at})" if at else "claims", f"unknown: {why}"
 
 
 def _sum(found: Sequence[tuple[Sizes, Finding]]) -> Summed:

@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from refine.cli import main
+from refine.report import github, junit
+from refine.report.result import FileResult
 from tests.cli.specs import broken, good, ill
 
 Capture = pytest.CaptureFixture[str]
@@ -101,3 +103,14 @@ def test_events_come_as_soon_as_something_is_judged_and_once(tmp_path: Path, cap
     assert kinds.index("audit") < kinds.index("verdict")  # verdicts speak of all sizes: they come at the end
     told = [(e["kind"], e["name"], e["claim"]) for e in events if e["event"] == "audit"]
     assert len(told) == len(set(told)) > 2
+
+
+def test_a_file_without_any_result_is_no_empty_suite() -> None:
+    ended = FileResult("a.spte", "a", "", (), (((("N", 1),), "out of time, and had to be ended"),))
+    case = ET.fromstring(junit.document([ended], [], 1.0)).find(".//testcase")
+    assert case is not None
+    assert case.get("name") == "claims (N 1)"
+    assert case.find("error") is not None
+    assert list(github.of_results([ended])) == [
+        "::error file=a.spte,title=claims (N 1)::unknown: out of time, and had to be ended"
+    ]

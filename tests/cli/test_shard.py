@@ -27,7 +27,7 @@ def told(words: list[str], capsys: Capture) -> tuple[int, list[tuple[str, ...]]]
     return status, found
 
 
-def test_jobs_are_dealt_out() -> None:
+def test_cards_are_dealt_out() -> None:
     assert [Shard(n, 3).deal("abcde") for n in (1, 2, 3)] == [["a", "d"], ["b", "e"], ["c"]]
 
 
@@ -43,7 +43,7 @@ def test_all_shards_together_are_the_whole(verb: str, tmp_path: Path, capsys: Ca
 def test_a_claim_may_be_named_that_another_shard_looks_at(tmp_path: Path, capsys: Capture) -> None:
     words = ["check", str(good(tmp_path)), "--claim", "unmapped"]
     assert main([*words, "--shard", "2/2"]) == 0
-    assert "speak of the sizes" in " ".join(capsys.readouterr().err.split())
+    assert "what the other shards ask is not known here" in " ".join(capsys.readouterr().err.split())
     assert main(["check", str(good(tmp_path)), "--claim", "umapped", "--shard", "2/2"]) == 2
 
 
@@ -53,3 +53,22 @@ def test_what_is_no_shard(wrong: str, tmp_path: Path, capsys: Capture) -> None:
         main(["check", str(good(tmp_path)), f"--shard={wrong}"])
     assert left.value.code == 2
     assert "is no shard" in capsys.readouterr().err
+
+
+def test_no_shard_knows_half_an_answer(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "late.spte").write_text(
+        "protocol late;\nparam N = 1 in 1..3;\nindex cpu[N];\nshared set<cpu> seen = {};\n"
+        "rule see[c in cpu] { seen += c; }\n"
+        "reach crowd: exists a in cpu, b in cpu. a != b && a in seen && b in seen;\n"
+    )
+    (tmp_path / "nets.spte").write_text(
+        "protocol nets;\nshared bool gone = false;\nshared bool used = false;\n"
+        "thread one { step a { if (!used) gone = true; } }\n"
+        "thread two { step b { first: if (!gone) { second: if (!gone) used = true; } } }\n"
+        "claim apart: never gone && used because two.first, two.second;\nreach ends: gone;\n"
+    )
+    for n in (1, 2, 3):
+        assert main(["prove", str(tmp_path), "--shard", f"{n}/3", "--jobs", "1"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("reach crowd ......................... reached in 2 steps (N 2..3)") == 1
+    assert said.count("one of two.first, two.second ........ jointly needed") == 1
