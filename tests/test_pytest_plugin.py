@@ -69,7 +69,7 @@ def test_a_library_is_one_item(tmp_path: Path) -> None:
 def test_out_of_time_is_a_sentence(tmp_path: Path) -> None:
     file = large(tmp_path)
     file.write_text(file.read_text() + "claim hard: a + b + c + d != 390;\n")  # neither inductive nor near
-    result = run(tmp_path, file.name, "--spte-timeout", "0.001", "-k", "claims", "-x")
+    result = run(tmp_path, file.name, "--spte-timeout", "0.5", "-k", "claims", "-x")
     assert result.returncode == 1
     assert "out of time" in result.stdout or "holds up to" in result.stdout
     assert run(tmp_path, file.name, "--spte-states", "many").returncode == 4

@@ -1,4 +1,4 @@
-"""A file's proof as tests: each stands alone, has a name that stays, and fails with what a run would print."""
+"""A file's proof as a suite of tests: each stands alone, has a lasting name, and fails with what a run would print."""
 
 from __future__ import annotations
 
