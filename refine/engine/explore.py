@@ -33,7 +33,7 @@ from refine.engine.verdict import (
 from refine.run.canon import Canon
 from refine.run.compile import Program, compile_system
 from refine.run.eval import Refused
-from refine.run.stuck import Held, Renaming, stuck_threads
+from refine.run.stuck import Renaming, stuck_threads
 
 CHUNK, CHUNK_REDUCED = 8192, 1024  # states between two looks at the clock, at most
 TRIED = 1 << 20  # combinations of choices in between, about
@@ -88,7 +88,7 @@ class Search:
     canon: Canon | None = None
     seen: dict[int, int] = field(default_factory=dict)  # each state's parent, in the order of discovery
     found: dict[int, int] = field(default_factory=dict)  # by question, the first state that answers it
-    held: Held = field(default_factory=Held)
+    held: list[int] = field(default_factory=list)  # where threads are held up, as `expand` writes it
     failed: list[int] = field(default_factory=list)  # states with a fault, in the order of discovery
     transitions: int = 0
     depth: int = 0  # every state at this distance from the initial ones is known
@@ -136,9 +136,7 @@ class Search:
             add = self._adder(self._following)
             while self._position < len(self._front):
                 chunk = self._front[self._position : self._position + size]
-                fired = expand(
-                    chunk, known, add, self.failed.append, self.found, held.mask, held.last, self._done
-                )
+                fired = expand(chunk, known, add, self.failed.append, self.found, held, self._done)
                 self.transitions += fired
                 self._position += len(chunk)
                 if self.progress is not None:
@@ -194,8 +192,7 @@ class Search:
         """Ask the questions about the states at the last depth allowed, and see whether there are more."""
         beyond = _Beyond(known, self.seen, self.canon)
         found: dict[int, int] = {}
-        held = self.held
-        fired = self.program.expand(self._front, beyond, None, None, found, held.mask, held.last, self._done)
+        fired = self.program.expand(self._front, beyond, None, None, found, self.held, self._done)
         self.bounded = beyond.more
         steps = {k for k, p in enumerate(self.asked) if p.kind is Kind.STEP and self.bounded}
         for k, state in found.items():

@@ -5,17 +5,18 @@ guard asks for, and each state tests each program counter once; within, guards a
 says. What a rule assigns becomes one sum; where an assignment is conditional, or at a dynamic place with few values,
 the rule is split into cases. The generated text contains only integers and generated names.
 
-    init(seen, app, fail, found) -> n                      the initial states
-    expand(front, seen, app, fail, found, held, last, done) -> n  the successors of all states of `front`
-    thaw(states, held, get) -> n                           see `refine.run.stuck`
+    init(seen, app, fail, found) -> n                       the initial states
+    expand(front, seen, app, fail, found, held, done) -> n  the successors of all states of `front`
+    thaw(states, held, get) -> n                            see `refine.run.stuck`
 
 The first two return the number of transitions, put each new state into `seen` with its parent (-1 for an initial
 state) and append it to the frontier, a state with a fault to `fail` instead. `found[k]` becomes the first state at
-which question k is answered, which is about property k. `held[s]` becomes the mask of threads that cannot move in s
-though they are neither finished nor idle, and `last[s]` some successor of such a state, or 0. Under symmetry,
-`app(t, s)` does what is to be done with a raw successor not in `seen`. `thaw` takes from `held[s]` the threads that
-are not in `get(t, 0)` for some successor t, drops what becomes empty, and returns the number of changes. `done` has
-the sets in which one search remembers which claims it has asked of which bits.
+which question k is answered, which is about property k. To the list `held` come three numbers for each state s with
+threads that cannot move though they are neither finished nor idle: s, the mask of these threads, and some successor
+of s, or 0. Under symmetry, `app(t, s)` does what is to be done with a raw successor not in `seen`. To `thaw`, `held[s]`
+is the mask of threads that may be stuck in s; it takes from it those that are not in `get(t, 0)` for some successor t,
+drops what becomes empty, and returns the number of changes. `done` has the sets in which one search remembers which
+claims it has asked of which bits.
 """
 
 from __future__ import annotations
@@ -376,12 +377,12 @@ def _stores(parent: str, *, symmetric: bool) -> dict[str, str]:
 
 
 def _expander(body: Sequence[str], memories: Sequence[str], *, tracks: bool, symmetric: bool) -> list[str]:
-    start = ["def expand(front, seen, app, fail, found, held, last, done):", " n = 0"]
+    start = ["def expand(front, seen, app, fail, found, held, done):", " n = 0"]
     if memories:
         start.append(f" {', '.join(memories)}, = done")
     start.append(" for s in front:")
     first = ["  b = t = 0"] if tracks else ["  pass"]
-    after = ["  if b: held[s] = b; last[s] = t"] if tracks else []
+    after = ["  if b: held += s, b, t"] if tracks else []
     return [*start, *first, *_rendered(body, _stores("s", symmetric=symmetric)), *after, " return n"]
 
 

@@ -2,14 +2,15 @@
 
 A thread that cannot move in a state may do so later, in some state reachable from it. What the search tells of every
 state is the mask of threads held up there. A thread is free in a state where it moves, and in each state from which
-one step of others leads to a state where it is free; whoever is never free is stuck. Some transitions are known from
-the search and cost little to look at; only states that they leave open are expanded once more.
+one step of others leads to a state where it is free; whoever is never free is stuck. One transition of each state is
+known from the search, and costs little to look at; only states that these leave open are expanded once more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import repeat
 from typing import TypeAlias
 
 from refine.run.canon import Canon
@@ -18,14 +19,6 @@ from refine.run.compile import Program
 CHUNK = 4096
 
 Get: TypeAlias = Callable[[int, int], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Where a search has seen threads held up: the mask by state, and some successor of each such state (or 0)."""
-
-    mask: dict[int, int] = field(default_factory=dict)
-    last: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,7 @@ class Renaming:
 def stuck_threads(
     program: Program,
     seen: Mapping[int, int],
-    held: Held,
+    held: Sequence[int],
     waiting: Sequence[int],
     renaming: Renaming | None,
     *,
@@ -52,20 +45,15 @@ def stuck_threads(
 ) -> Iterator[tuple[int, int]]:
     """Yield each state with stuck threads, and their mask, in the order in which the states were found.
 
-    Of `waiting` states, and of states that were not seen, nothing is known: with `hope` all threads are free there,
-    without it none is. `pause` is called now and then, and may raise.
+    `held` is what `expand` has written. Of `waiting` states, and of states that were not seen, nothing is known: with
+    `hope` all threads are free there, without it none is. `pause` is called now and then, and may raise.
     """
     assert program.thaw is not None, "the program was compiled for this question"
     everyone = (1 << len(program.threads)) - 1
-    now = dict(held.mask)
-    for packed in waiting:
-        now.pop(packed, None)
-    fixed = {} if hope else dict.fromkeys(waiting, everyone)
-    known = _known(now, fixed, seen, 0 if hope else everyone)
-    get = _of_successor(known, renaming)
-    last = held.last
-    forms = last if renaming is None else {s: renaming.form(t) if t else 0 for s, t in last.items()}
-    _Links(last, forms, 1 << program.layout.bits).free(now, known, get)
+    unknown = 0 if hope else everyone
+    fixed = dict.fromkeys(waiting, unknown)
+    now = _along_links(program, seen, held, fixed, renaming, unknown)
+    get = _of_successor(_known(now, fixed, seen, unknown), renaming)
     changes, backward = 1, True
     while changes and now:
         # A chain of states that wait for each other runs with the order of discovery, or against it.
@@ -84,15 +72,66 @@ def stuck_threads(
             yield packed, mask
 
 
-def _known(now: dict[int, int], fixed: Mapping[int, int], seen: Mapping[int, int], beyond: int) -> Get:
+def _along_links(
+    program: Program,
+    seen: Mapping[int, int],
+    held: Sequence[int],
+    fixed: Mapping[int, int],
+    renaming: Renaming | None,
+    unknown: int,
+) -> dict[int, int]:
+    """Return who is held up in each state, but those who are free somewhere along the links that the search has kept.
+
+    A link leads from each state to one successor. Every round looks twice as far along them as the one before. Where
+    symmetry renames threads on the way, a family as a whole is free or not.
+    """
+    states, masks, after = held[::3], held[1::3], held[2::3]
+    everyone = (1 << len(program.threads)) - 1
+    together = [(t.bit, t.bit if renaming is None else 1 << t.family) for t in program.threads]
+    families = {mask: _mapped(mask, together) for mask in set(masks)}
+    free, open_ = len(states), len(states) + 1
+    number = dict(zip(states, range(len(states)), strict=True))
+    number.update(dict.fromkeys(fixed, open_ if unknown else free))
+    forms = after if renaming is None else [renaming.form(t) if t else 0 for t in after]
+    if unknown:
+        links = [number.get(t, free if t in seen else open_) for t in forms]
+    else:
+        links = list(map(number.get, forms, repeat(free)))
+    fault = 1 << program.layout.bits
+    if max(after, default=0) >= fault or 0 in after:
+        links = [k if 0 < t < fault else open_ for k, t in zip(links, after, strict=True)]
+    links += free, open_
+    found = [*map(families.__getitem__, masks), 0, _mapped(everyone, together)]
+    before: list[int] = []
+    while found != before:
+        before = found
+        found = [mask & found[link] for mask, link in zip(found, links, strict=True)]
+        links = [links[link] for link in links]
+    return {
+        packed: mask if renaming is None else masks[k] & _mapped(mask, [(f, bit) for bit, f in together])
+        for k, (packed, mask) in enumerate(zip(states, found))
+        if mask and packed not in fixed
+    }
+
+
+def _mapped(mask: int, bits: Sequence[tuple[int, int]]) -> int:
+    """Return the mask of the second of each pair of bits whose first is in `mask`."""
+    out = 0
+    for this, that in bits:
+        if mask & this:
+            out |= that
+    return out
+
+
+def _known(now: dict[int, int], fixed: Mapping[int, int], seen: Mapping[int, int], unknown: int) -> Get:
     """Return what gives the mask of a state, in terms of its own threads."""
-    if not beyond:
+    if not unknown:
         return now.get
 
     def known(packed: int, _: int) -> int:
         if packed in fixed:
             return fixed[packed]
-        return now.get(packed, 0) if packed in seen else beyond
+        return now.get(packed, 0) if packed in seen else unknown
 
     return known
 
@@ -114,52 +153,3 @@ def _of_successor(known: Get, renaming: Renaming | None) -> Get:
         return sum([1 << k for k, place in enumerate(after) if mask >> place & 1])
 
     return renamed
-
-
-@dataclass(frozen=True, slots=True)
-class _Links:
-    """One transition of each state, which the search has written down."""
-
-    last: Mapping[int, int]  # to a successor as the rules make it, or 0
-    forms: Mapping[int, int]  # to its canonical form
-    fault: int  # where states with a fault begin
-
-    def free(self, now: dict[int, int], known: Get, get: Get) -> None:
-        """Free along the links."""
-        work = [s for s in reversed(self.last) if s in now]
-        before = 2 * len(work)
-        while len(work) < before - before // 8:
-            before, left, forms, fault = len(work), list[int](), self.forms, self.fault
-            for packed in work:
-                after = forms[packed]
-                if 0 < after < fault and not known(after, 0):
-                    del now[packed]
-                else:
-                    left.append(packed)
-            work = left[::-1]
-        self._along_chains(work, now, get)
-
-    def _along_chains(self, work: list[int], now: dict[int, int], get: Get) -> None:
-        """Follow the links to their ends, and free backwards."""
-        tried: set[int] = set()
-        add, last, forms, fault = tried.add, self.last, self.forms, self.fault
-        for start in work:
-            if start in tried:
-                continue
-            chain: list[int] = []
-            packed = start
-            while packed in now and packed not in tried:
-                add(packed)
-                chain.append(packed)
-                packed = forms[packed]
-            # A chain that bites its own tail is gone through twice: all on the cycle are freed alike.
-            chain.reverse()
-            for freed in chain if packed not in now else chain + chain:
-                after = last[freed]
-                mask = now.get(freed, 0)
-                if mask and 0 < after < fault:
-                    mask &= get(after, 0)
-                    if mask:
-                        now[freed] = mask
-                    else:
-                        del now[freed]

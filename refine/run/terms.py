@@ -37,6 +37,8 @@ class Do(enum.Enum):
     PICK = "pick"  # x, position; (step, length, default): one entry, or the default
     PUT = "put"  # x, position, value; (step, length): one entry replaced, or none
 
+    __hash__ = object.__hash__  # Enum's own hashes the name, in Python
+
 
 TRUTHS = frozenset({Do.EQ, Do.LT, Do.NOT, Do.ALL})
 

@@ -66,26 +66,28 @@ class Translator:
 
     def term(self, x: Expr, env: Mapping[str, Term]) -> Term:
         """Return the term for `x` where its params are as in `env`."""
-        stack = [x]
+        memo, wanted = self._memo, self._key(x, env)
+        stack = [wanted]
         while stack:
-            top = stack[-1]
-            key = self._key(top, env)
-            if key in self._memo:
+            key = stack[-1]
+            top = key[0]
+            if key in memo:
                 stack.pop()
             elif top.op is Op.OLD:
                 assert self.before is not None, "only the claims about steps speak of the old state"
-                self._memo[key] = self.before.term(top.args[0], env)
+                memo[key] = self.before.term(top.args[0], env)
             elif top.op in BINDERS:
-                self._memo[key] = self._bound(top, env)
+                memo[key] = self._bound(top, env)
+            elif top.op is Op.PARAM:
+                memo[key] = env[str(top.data)]
             else:
-                missing = [a for a in top.args if self._key(a, env) not in self._memo]
+                args = [self._key(a, env) for a in top.args]
+                missing = [a for a in args if a not in memo]
                 if missing:
                     stack.extend(reversed(missing))
-                elif top.op is Op.PARAM:
-                    self._memo[key] = env[str(top.data)]
                 else:
-                    self._memo[key] = self._apply(top, [self._memo[self._key(a, env)] for a in top.args])
-        return self._memo[self._key(x, env)]
+                    memo[key] = self._apply(top, [memo[a] for a in args])
+        return memo[wanted]
 
     def _key(self, x: Expr, env: Mapping[str, Term]) -> tuple[Expr, tuple[Term, ...]]:
         return x, tuple(env[name] for name in self.params.free(x))
