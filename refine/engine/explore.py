@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from refine.core.symmetry import Symmetry, symmetric_types
 from refine.core.system import Kind, Property, System
@@ -35,7 +36,8 @@ from refine.run.compile import Program, compile_system
 from refine.run.eval import Refused
 from refine.run.stuck import Renaming, stuck_threads
 
-CHUNK, CHUNK_REDUCED = 8192, 1024  # states between two looks at the clock, at most
+CHUNK, CHUNK_REDUCED = 8192, 2048  # states between two looks at the clock, at most
+CROWD = 512  # states that are made canonical together, at least
 TRIED = 1 << 20  # combinations of choices in between, about
 
 
@@ -52,7 +54,7 @@ def explore(
     symmetric = symmetric_types(system, asked) if symmetry else Symmetry((), ())
     try:
         canon = Canon(system, symmetric.types) if symmetric.types else None
-        program = compile_system(system, asked, symmetric=canon is not None)
+        program = compile_system(system, asked)
     except (Refused, KeyboardInterrupt) as stopped:
         refused = isinstance(stopped, Refused)
         no = Unknown(str(stopped), Cause.UNDECIDED) if refused else Unknown("interrupted", Cause.INTERRUPTED)
@@ -98,9 +100,8 @@ class Search:
     _position: int = 0  # how many of them have been expanded
     _following: list[int] = field(default_factory=list)  # states one step further
     _done: tuple[set[int], ...] = ()  # what the program remembers to have asked
-    _forms: dict[int, int] = field(
-        default_factory=dict
-    )  # under symmetry, the canonical form of each successor
+    _forms: dict[int, int] = field(default_factory=dict)  # under symmetry, by successor
+    _together: Callable[[Sequence[int]], list[int]] | None = None  # makes many states canonical
 
     @property
     def complete(self) -> bool:
@@ -124,19 +125,18 @@ class Search:
             self.halt = Halt("interrupted", Cause.INTERRUPTED)
 
     def _search(self) -> None:
-        known = self._forms if self.canon is not None else self.seen
+        known = self.seen if self.canon is None else self._forms
         size = min(CHUNK if self.canon is None else CHUNK_REDUCED, max(1, TRIED // self.program.choices))
         expand, held = self.program.expand, self.held
-        self.program.init(known, self._adder(self._front), self.failed.append, self.found)
+        self._take(partial(self.program.init, known), self._front)
         while self._front:
             if self.depth == self.limits.steps:
                 self._look_at_last(known)
                 return
             faults = len(self.failed)
-            add = self._adder(self._following)
             while self._position < len(self._front):
                 chunk = self._front[self._position : self._position + size]
-                fired = expand(chunk, known, add, self.failed.append, self.found, held, self._done)
+                fired = self._take(partial(expand, chunk, known), self._following, held, self._done)
                 self.transitions += fired
                 self._position += len(chunk)
                 if self.progress is not None:
@@ -146,20 +146,36 @@ class Search:
             self.depth += bool(self._following) or len(self.failed) > faults
             self._front, self._following, self._position = self._following, [], 0
 
-    def _adder(self, front: list[int]) -> Callable[..., None]:
-        """Return what is done with a new state: under symmetry, with one that may be new."""
+    def _take(self, find: Callable[..., int], front: list[int], *more: object) -> int:
+        """Find new states, and put them at the end of a front; return the number of transitions."""
         if self.canon is None:
-            return front.append
-        canon, forms, seen = self.canon, self._forms, self.seen
-        failed, fault = self.failed, self.program.layout.bits
+            return find(front.append, self.failed.append, self.found, *more)
+        # Here what is found are new members of orbits, and each has its parent where its canonical form is to be.
+        forms, seen, fault = self._forms, self.seen, self.program.layout.bits
+        raw: list[int] = []
+        try:
+            fired = find(raw.append, raw.append, self.found, *more)
+            for packed, least in zip(raw, self._canonical(raw), strict=True):
+                if least not in seen:
+                    seen[least] = forms[packed]
+                    (self.failed if least >> fault else front).append(least)
+                forms[packed] = least
+        except KeyboardInterrupt:
+            for packed in raw:
+                forms.pop(packed, None)
+            raise
+        return fired
 
-        def add(packed: int, parent: int) -> None:
-            least = forms[packed] = canon(packed)
-            if least not in seen:
-                seen[least] = parent
-                (failed if least >> fault else front).append(least)
+    def _canonical(self, states: list[int]) -> list[int]:
+        """Return canonical forms, in order."""
+        assert self.canon is not None, "there is symmetry"
+        if len(states) < CROWD:
+            return [self.canon(packed) for packed in states]
+        if self._together is None:
+            from refine.run.crowd import together  # its library takes longer to load than a small search
 
-        return add
+            self._together = together(self.canon)
+        return self._together(states)
 
     def _halts(self) -> bool:
         if self._position == len(self._front) and not self._following:
@@ -213,8 +229,8 @@ class _Beyond:
         self.more = False
 
     def __contains__(self, packed: int) -> bool:
-        if packed not in self.known:
-            self.more |= self.canon is None or self.canon(packed) not in self.seen
+        if not self.more and packed not in self.known:
+            self.more = self.canon is None or self.canon(packed) not in self.seen
         return True
 
 

@@ -35,7 +35,7 @@ Trail: TypeAlias = tuple[tuple[int, Line], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """A piece of a variable that no symmetric type arranges further down, or that is small."""
 
     key: tuple[int, ...]
@@ -45,7 +45,7 @@ class _Part:
     width: int
 
 
-class _Table(dict[int, int]):
+class Table(dict[int, int]):
     """What a chunk contributes, by its bits."""
 
     __slots__ = ("fill",)
@@ -60,7 +60,10 @@ class _Table(dict[int, int]):
 
 
 class Canon:
-    """Makes states of one system canonical under renamings of `types`."""
+    """Makes states of one system canonical under renamings of `types`.
+
+    `refine.run.crowd` does the same for many states at once, with the signatures and renamings of this class.
+    """
 
     def __init__(self, system: System, types: Sequence[Index]) -> None:
         packed = layout(system)
@@ -68,13 +71,14 @@ class Canon:
         self.threads = threads_of(system, packed)
         self._elements = Elements(self.types)
         self._families = [f.index.type if f.index is not None else None for f in system.families]
-        self._bits = packed.bits
-        self._every = (1 << len(types)) - 1
-        self._bases = [sum(t.size for t in types[:k]) for k in range(len(types))]
-        self._chunks = self._divide([part for k, f in enumerate(packed.fields) for part in self._parts(k, f)])
-        self._renamers = [self._renamer(k) for k in range(len(types))]
-        self._tables: list[dict[Line, tuple[_Table, ...]]] = [{} for _ in types]
-        self._swaps = {
+        self.bits = packed.bits
+        self.every = (1 << len(types)) - 1
+        self.bases = [sum(t.size for t in types[:k]) for k in range(len(types))]
+        self.chunks = self._divide([part for k, f in enumerate(packed.fields) for part in self._parts(k, f)])
+        self.touched = [self._touched(index) for index in types]
+        self._renamers = [self._renamer(chunks) for chunks in self.touched]
+        self._tables: list[dict[Line, tuple[Table, ...]]] = [{} for _ in types]
+        self.swaps = {
             (t.size, a, b): swap(t.size, a, b) for t in types for b in range(t.size) for a in range(t.size)
         }
         self._known_patterns: dict[tuple[int, ...], list[Line]] = {}
@@ -84,19 +88,19 @@ class Canon:
         self._identities = [tuple(range(t.size)) for t in types]
         lanes = sum(t.size for t in types)
         # A field of one bit or more marks three elements at most; only huge states need wider lanes.
-        self._lane = LANE if 4 * packed.bits <= 1 << LANE - HASH else 2 * LANE
-        self._unpack = struct.Struct(f"<{lanes}{'I' if self._lane == LANE else 'Q'}")
+        self.lane = LANE if 4 * packed.bits <= 1 << LANE - HASH else 2 * LANE
+        self._unpack = struct.Struct(f"<{lanes}{'I' if self.lane == LANE else 'Q'}")
         self._signers: dict[int, tuple[Any, list[tuple[int, int, int]]]] = {}
 
     def __call__(self, packed: int) -> int:
         """Return the canonical form of a state."""
-        fault = packed >> self._bits << self._bits
-        return self._least(packed ^ fault, 0, ())[0] | fault
+        fault = packed >> self.bits << self.bits
+        return self.least(packed ^ fault, 0, ())[0] | fault
 
     def placed(self, packed: int) -> tuple[int, tuple[int, ...]]:
         """Return the canonical form, and for each thread the number of the thread that it has become."""
-        fault = packed >> self._bits << self._bits
-        least, trail = self._least(packed ^ fault, 0, ())
+        fault = packed >> self.bits << self.bits
+        least, trail = self.least(packed ^ fault, 0, ())
         return least | fault, tuple(self._place(thread, trail) for thread in self.threads)
 
     def _place(self, thread: ThreadPlace, trail: Trail) -> int:
@@ -108,8 +112,9 @@ class Canon:
 
     # --- the search for the least -----------------------------------------------------------------------------
 
-    def _least(self, x: int, fixed: int, trail: Trail) -> tuple[int, Trail]:
-        every, unpack, size = self._every, self._unpack.unpack, self._unpack.size
+    def least(self, x: int, fixed: int, trail: Trail = ()) -> tuple[int, Trail]:
+        """Return the least form of a state in which some types are fixed, and how its elements were renamed."""
+        every, unpack, size = self.every, self._unpack.unpack, self._unpack.size
         while fixed != every:
             signer, unfixed = self._signers.get(fixed) or self._signer(fixed)
             lanes = unpack(signer(x).to_bytes(size, "little"))
@@ -136,7 +141,7 @@ class Canon:
             fixed |= 1 << chosen
             if len(fewest) > 1:
                 return min(
-                    self._least(self._rename(chosen, line, x), fixed, (*trail, (chosen, line)))
+                    self.least(self._rename(chosen, line, x), fixed, (*trail, (chosen, line)))
                     for line in fewest
                 )
             x = self._rename(chosen, fewest[0], x)
@@ -149,7 +154,7 @@ class Canon:
         for element in sorted(range(len(marks)), key=marks.__getitem__):
             groups = classes.setdefault(marks[element], [])
             for group in groups:
-                if self._rename(k, self._swaps[len(marks), group[0], element], x) == x:
+                if self._rename(k, self.swaps[len(marks), group[0], element], x) == x:
                     group.append(element)
                     break
             else:
@@ -176,22 +181,23 @@ class Canon:
     def _rename(self, k: int, line: Line, x: int) -> int:
         if line == self._identities[k]:
             return x
-        tables = self._tables[k].get(line)
-        if tables is None:
-            tables = self._renaming(k, line)
-        renamer: Callable[[int, tuple[_Table, ...]], int] = self._renamers[k][0]
+        tables = self._tables[k].get(line) or self.renaming(k, line)
+        renamer: Callable[[int, tuple[Table, ...]], int] = self._renamers[k]
         return renamer(x, tables)
 
     # --- tables -----------------------------------------------------------------------------------------------
 
-    def _renaming(self, k: int, line: Line) -> tuple[_Table, ...]:
-        """Make the tables for one renaming."""
+    def renaming(self, k: int, line: Line) -> tuple[Table, ...]:
+        """Return the tables of one renaming, for each chunk that it changes."""
+        known = self._tables[k].get(line)
+        if known is not None:
+            return known
         order = inverse(line)
         if len(self._tables[k]) >= MOST_TABLES:
             self._tables[k].clear()
         index = self.types[k]
 
-        def table(chunk: tuple[_Part, ...]) -> _Table:
+        def table(chunk: tuple[Part, ...]) -> Table:
             start = chunk[0].offset
 
             def fill(bits: int) -> int:
@@ -204,46 +210,48 @@ class Canon:
                     total += renamed(part.type, held, index, order) << at
                 return total
 
-            return _Table(fill)
+            return Table(fill)
 
-        tables = self._tables[k][line] = tuple(table(chunk) for chunk in self._renamers[k][1])
+        tables = self._tables[k][line] = tuple(table(chunk) for chunk in self.touched[k])
         return tables
 
-    def _renamer(self, k: int) -> tuple[Any, list[tuple[_Part, ...]]]:
-        """Compile the sum over the chunks that type `k` has to do with."""
-        chunks = [
+    def _touched(self, index: Index) -> list[tuple[Part, ...]]:
+        """Return the chunks that renaming the elements of `index` changes."""
+        return [
             chunk
-            for chunk in self._chunks
-            if any(
-                mentions(t, self.types[k]) for p in chunk for t in (p.type, *(dom for dom, _, _ in p.path))
-            )
+            for chunk in self.chunks
+            if any(mentions(t, index) for p in chunk for t in (p.type, *(dom for dom, _, _ in p.path)))
         ]
-        kept = (1 << self._bits) - 1
+
+    def _renamer(self, chunks: Sequence[tuple[Part, ...]]) -> Any:
+        """Compile the sum over these chunks, added to what is not in them."""
+        kept = (1 << self.bits) - 1
         terms = []
         for n, chunk in enumerate(chunks):
-            offset, mask = _window(chunk)
+            offset, mask = window(chunk)
             kept &= ~(mask << offset)
             terms.append(f" + t[{n}][x >> {offset} & {mask}]")
-        return _compiled(f"lambda x, t: (x & {kept}){''.join(terms)}", {}), chunks
+        return _compiled(f"lambda x, t: (x & {kept}){''.join(terms)}", {})
 
     def _signer(self, fixed: int) -> tuple[Any, list[tuple[int, int, int]]]:
         """Compile the sum of the signatures of all elements not fixed, each in its lane."""
         terms = ["0"]
-        tables: dict[str, _Table] = {}
-        for n, chunk in enumerate(self._chunks):
-            offset, mask = _window(chunk)
-            tables[f"t{n}"] = self._signatures(chunk, fixed)
+        tables: dict[str, Table] = {}
+        for n, chunk in enumerate(self.chunks):
+            offset, mask = window(chunk)
+            tables[f"t{n}"] = self.signatures(chunk, fixed)
             terms.append(f"t{n}[x >> {offset} & {mask}]")
         unfixed = [
             (k, base, base + t.size)
-            for k, (t, base) in enumerate(zip(self.types, self._bases, strict=True))
+            for k, (t, base) in enumerate(zip(self.types, self.bases, strict=True))
             if not fixed >> k & 1
         ]
         made = _compiled(f"lambda x: {' + '.join(terms)}", tables), unfixed
         self._signers[fixed] = made
         return made
 
-    def _signatures(self, chunk: tuple[_Part, ...], fixed: int) -> _Table:
+    def signatures(self, chunk: tuple[Part, ...], fixed: int) -> Table:
+        """Return what a chunk adds to the signatures of all elements not fixed, each in its lane."""
         start = chunk[0].offset
 
         def fill(bits: int) -> int:
@@ -258,7 +266,7 @@ class Canon:
                     total += self._marks(leaf, fixed)
             return total
 
-        return _Table(fill)
+        return Table(fill)
 
     def _marks(self, leaf: Leaf, fixed: int) -> int:
         """Return what one scalar adds to the signatures of the elements that it relates."""
@@ -270,14 +278,14 @@ class Canon:
         for role, (k, e) in enumerate(ends):
             if not fixed >> k & 1:
                 mark = crc32(repr((leaf.key, leaf.code, shown, role)).encode()) & ((1 << HASH) - 1)
-                total += mark << (self._bases[k] + e) * self._lane
+                total += mark << (self.bases[k] + e) * self.lane
         return total
 
     # --- parts of the state -----------------------------------------------------------------------------------
 
-    def _parts(self, number: int, f: Field) -> Iterator[_Part]:
+    def _parts(self, number: int, f: Field) -> Iterator[Part]:
         """Split a variable along its arrays until the pieces are small."""
-        stack = [_Part((number,), (), f.type, f.offset, f.width)]
+        stack = [Part((number,), (), f.type, f.offset, f.width)]
         while stack:
             part = stack.pop()
             if not any(
@@ -292,17 +300,17 @@ class Canon:
                 dom, step = part.type.dom, width(part.type.item)
                 for position in range(len(domain_values(dom))):
                     path = (*part.path, (dom, position, step))
-                    pieces.append(_Part(part.key, path, part.type.item, part.offset + position * step, step))
+                    pieces.append(Part(part.key, path, part.type.item, part.offset + position * step, step))
             else:
                 at = part.offset
                 for position, (_, t) in enumerate(part.type.fields):
-                    pieces.append(_Part((*part.key, position), part.path, t, at, width(t)))
+                    pieces.append(Part((*part.key, position), part.path, t, at, width(t)))
                     at += width(t)
             stack += reversed(pieces)
 
-    def _divide(self, parts: list[_Part]) -> list[tuple[_Part, ...]]:
+    def _divide(self, parts: list[Part]) -> list[tuple[Part, ...]]:
         """Gather neighbouring parts into chunks."""
-        chunks: list[list[_Part]] = []
+        chunks: list[list[Part]] = []
         for part in sorted((p for p in parts if p.width), key=lambda p: p.offset):
             last = chunks[-1] if chunks else []
             near = last and last[-1].offset + last[-1].width == part.offset
@@ -313,10 +321,11 @@ class Canon:
         return [tuple(chunk) for chunk in chunks]
 
 
-def _window(chunk: tuple[_Part, ...]) -> tuple[int, int]:
+def window(chunk: tuple[Part, ...]) -> tuple[int, int]:
+    """Return where a chunk begins, and the mask of its bits from there."""
     offset = chunk[0].offset
     return offset, (1 << chunk[-1].offset + chunk[-1].width - offset) - 1
 
 
-def _compiled(text: str, names: dict[str, _Table]) -> Any:
+def _compiled(text: str, names: dict[str, Table]) -> Any:
     return eval(compile(text, "<symmetry>", "eval"), dict(names))

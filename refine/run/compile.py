@@ -13,10 +13,9 @@ The first two return the number of transitions, put each new state into `seen` w
 state) and append it to the frontier, a state with a fault to `fail` instead. `found[k]` becomes the first state at
 which question k is answered, which is about property k. To the list `held` come three numbers for each state s with
 threads that cannot move though they are neither finished nor idle: s, the mask of these threads, and some successor
-of s, or 0. Under symmetry, `app(t, s)` does what is to be done with a raw successor not in `seen`. To `thaw`, `held[s]`
-is the mask of threads that may be stuck in s; it takes from it those that are not in `get(t, 0)` for some successor t,
-drops what becomes empty, and returns the number of changes. `done` has the sets in which one search remembers which
-claims it has asked of which bits.
+of s, or 0. To `thaw`, `held[s]` is the mask of threads that may be stuck in s; it takes from it those that are not in
+`get(t, 0)` for some successor t, drops what becomes empty, and returns the number of changes. `done` has the sets in
+which one search remembers which claims it has asked of which bits.
 """
 
 from __future__ import annotations
@@ -98,19 +97,18 @@ def threads_of(system: System, packed: Layout) -> tuple[Thread, ...]:
     return tuple(out)
 
 
-def compile_system(system: System, asked: Sequence[Property], *, symmetric: bool = False) -> Program:
+def compile_system(system: System, asked: Sequence[Property]) -> Program:
     """Compile `system` for the questions of `asked`, number k standing for `asked[k]`. May raise `Refused`."""
     try:
-        return _Compiler(system, asked, symmetric=symmetric).program()
+        return _Compiler(system, asked).program()
     except RecursionError:
         raise Refused("the system nests too deeply; explicit search does not compile it") from None
 
 
 class _Compiler:
-    def __init__(self, system: System, asked: Sequence[Property], *, symmetric: bool) -> None:
+    def __init__(self, system: System, asked: Sequence[Property]) -> None:
         self.system = system
         self.asked = asked
-        self.symmetric = symmetric
         self.layout = layout(system)
         self.threads = threads_of(system, self.layout)
         self.tracks = any(p.kind is Kind.STUCK for p in asked)
@@ -136,7 +134,7 @@ class _Compiler:
         apart, body = self._body(digits)
         lines = self._init()
         names = [f"d{k}" for k in range(memories)]
-        lines += _expander([*apart, *claims, *body], names, tracks=self.tracks, symmetric=self.symmetric)
+        lines += _expander([*apart, *claims, *body], names, tracks=self.tracks)
         if self.tracks:
             lines += _thawer([*apart, *body])
         source = "\n".join(lines) + "\n"
@@ -165,7 +163,7 @@ class _Compiler:
         self.rules.instance(out, Builder(start), Instance(self.system.init, {}, None, None))
         self.rules.starting = False
         head = ["def init(seen, app, fail, found):", f" n = 0; s = {start}"]
-        return [*head, *_rendered(out.lines, _stores("-1", symmetric=self.symmetric)), " return n"]
+        return [*head, *_rendered(out.lines, _stores("-1")), " return n"]
 
     def _body(self, digits: set[int]) -> tuple[list[str], list[str]]:
         """Return what takes a state apart, `digits` at least, and what the rules do with it."""
@@ -358,16 +356,12 @@ def _rendered(lines: Iterable[str], meaning: Mapping[str, str]) -> Iterator[str]
             yield line
 
 
-def _stores(parent: str, *, symmetric: bool) -> dict[str, str]:
-    store = (
-        f"if t not in seen: app(t, {parent})"
-        if symmetric
-        else f"if t not in seen: seen[t] = {parent}; app(t)"
-    )
+def _stores(parent: str) -> dict[str, str]:
+    store = f"if t not in seen: seen[t] = {parent}; app(t)"
     return {
         NEW: store,
         NEW_IN_LOOP: store,
-        FAULTY: store if symmetric else f"if t not in seen: seen[t] = {parent}; fail(t)",
+        FAULTY: f"if t not in seen: seen[t] = {parent}; fail(t)",
         COUNT: "n += 1",
         MARK: "m = n",
         ASK: "found.setdefault($, s)",
@@ -376,14 +370,14 @@ def _stores(parent: str, *, symmetric: bool) -> dict[str, str]:
     }
 
 
-def _expander(body: Sequence[str], memories: Sequence[str], *, tracks: bool, symmetric: bool) -> list[str]:
+def _expander(body: Sequence[str], memories: Sequence[str], *, tracks: bool) -> list[str]:
     start = ["def expand(front, seen, app, fail, found, held, done):", " n = 0"]
     if memories:
         start.append(f" {', '.join(memories)}, = done")
     start.append(" for s in front:")
     first = ["  b = t = 0"] if tracks else ["  pass"]
     after = ["  if b: held += s, b, t"] if tracks else []
-    return [*start, *first, *_rendered(body, _stores("s", symmetric=symmetric)), *after, " return n"]
+    return [*start, *first, *_rendered(body, _stores("s")), *after, " return n"]
 
 
 def _thawer(body: Sequence[str]) -> list[str]:

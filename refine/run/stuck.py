@@ -109,7 +109,7 @@ def _along_links(
         links = [links[link] for link in links]
     return {
         packed: mask if renaming is None else masks[k] & _mapped(mask, [(f, bit) for bit, f in together])
-        for k, (packed, mask) in enumerate(zip(states, found))
+        for k, (packed, mask) in enumerate(zip(states, found[:-2], strict=True))
         if mask and packed not in fixed
     }
 

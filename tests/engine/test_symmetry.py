@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +19,10 @@ from refine.engine.explore import explore
 from refine.engine.replay import Inconsistent, replay
 from refine.engine.verdict import Limits, Reached, Violated
 from refine.run.canon import Canon
+from refine.run.crowd import Crowd, together
 from refine.run.layout import layout
+from refine.run.rename import inverse
+from tests.engine.random_systems import system_of
 from tests.engine.systems import random_system, tlb_shootdown
 from tests.engine.test_explore import MOST, compare
 from tests.run.plain import orbits, plain_search, renamed
@@ -113,6 +117,71 @@ def test_a_canonical_form_says_where_each_thread_went() -> None:
         assert isinstance(before, tuple)
         assert isinstance(after, tuple)
         assert all(before[v] == after[places[1 + v] - 1] for v in range(3))
+
+
+def check_together(system: System, many: int) -> None:
+    """Hold what is made canonical together against what is made so one by one."""
+    types = symmetric_types(system, system.properties).types
+    if not types:
+        return
+    canon, packed = Canon(system, types), layout(system)
+    choose = random.Random(len(system.rules))
+    states = []
+    for state in plain_search(system, many).depths:
+        orders = {t: choose.sample(range(t.size), t.size) for t in types}
+        states.append(packed.encode(renamed(state, system, orders)))
+    assert Crowd(canon)(states) == [canon(x) for x in states]
+
+
+@given(random_system(symmetric=True))
+@SOME
+def test_many_states_together_get_the_forms_that_each_has(system: System) -> None:
+    check_together(system, 300)
+
+
+@pytest.mark.parametrize("size", [(2, 2, 2), (3, 2, 3), (4, 2, 4)])
+@pytest.mark.parametrize("poor", [False, True])
+def test_states_that_tie_get_the_forms_that_each_has(
+    size: tuple[int, int, int], poor: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a poor hash nearly all elements tie, twins or not."""
+    if poor:
+        monkeypatch.setattr("refine.run.canon.crc32", lambda text: 1 + len(text) % 2)
+    check_together(tlb_shootdown(*size), 800)
+
+
+def test_a_search_that_takes_states_together_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explore_module, "CROWD", 1)
+    for seed in range(20):
+        check_against_unreduced(system_of(seed, symmetric=True))
+
+
+def test_types_of_many_elements_are_left_to_single_states() -> None:
+    system = tlb_shootdown(5, 1, 1)
+    canon = Canon(system, symmetric_types(system, system.properties).types)
+    assert not isinstance(together(canon), Crowd)
+    states = [layout(system).encode(state) for state in plain_search(system, 50).depths]
+    assert together(canon)(states) == [canon(x) for x in states]
+
+
+@pytest.mark.parametrize("part", ["twins", "lines"])
+def test_wrong_forms_of_many_are_caught(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: whatever ties is taken for twins; or elements go to the places that they should come from."""
+    if part == "twins":
+        monkeypatch.setattr("refine.run.canon.crc32", lambda text: 1 + len(text) % 2)
+        right = Crowd._renamed
+
+        def unmoved(self: Crowd, k: int, lines: Any, states: Any) -> Any:
+            return states.copy() if lines.strides[0] == 0 else right(self, k, lines, states)
+
+        monkeypatch.setattr(Crowd, "_renamed", unmoved)
+    else:
+        numbers = Crowd._line_numbers
+        monkeypatch.setattr(
+            Crowd, "_line_numbers", lambda self, size, lines: numbers(self, size, [*map(inverse, lines)])
+        )
+    with pytest.raises(AssertionError):
+        check_together(tlb_shootdown(3, 2, 3), 600)
 
 
 def test_canonical_forms_do_not_depend_on_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
