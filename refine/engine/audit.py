@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -15,6 +15,8 @@ from refine.lang.edits import NO_EDITS, Edits
 from refine.lang.load import Loaded
 from refine.lang.lower import lower_whole
 from refine.text.diag import Diagnostic, Reporter, Severity
+
+LOOKS = (20_000, 200_000)  # states
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class _Ledger:
     """What is known so far, over sizes."""
 
     broken: dict[str, Loss] = field(default_factory=dict)
-    proved: dict[str, int] = field(default_factory=dict)  # at how many sizes
+    proved: dict[str, set[Sizes]] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     states: int = 0
     interrupted: bool = False
@@ -111,10 +113,10 @@ def fate(
     `free`: all free claims count as targets.
     """
     ledger = _Ledger()
-    asked: list[Sizes] = []
+    asked: dict[Sizes, System] = {}
     wanted = list(targets)
-    for row in smallest_first(case.rows):
-        system = case.system(row)
+    for row, here in _visits(case.rows, how, patient=not (whole or free)):
+        system = asked.get(row) or case.system(row)
         names = _names(system, targets, free=free)
         wanted = names if whole else _targets(system, targets, free=free)
         left = [
@@ -124,19 +126,35 @@ def fate(
         ]
         if not left or ledger.interrupted or (whole and ledger.broken):
             break
-        asked.append(row)
-        limits = how.limits if whole else replace(how.limits, enough=frozenset(left))
-        decision = decide(system, names, limits, how.progress, how.mode, how.symmetry)
+        asked[row] = system
+        if all(row in ledger.proved.get(n, ()) for n in left):
+            continue
+        limits = here.limits if whole else replace(here.limits, enough=frozenset(left))
+        decision = decide(system, names, limits, here.progress, here.mode, here.symmetry)
         ledger.states += decision.answer.states or 0
         ledger.interrupted |= decision.interrupted
         _enter(ledger, row, decision.answer.verdicts, set(left))
-    proved = {n for n, count in ledger.proved.items() if count == len(asked) and n not in ledger.broken}
+    proved = {n for n, at in ledger.proved.items() if at >= asked.keys() and n not in ledger.broken}
     unknown = {
         n: ledger.unknown.get(n, "not asked at every size")
         for n in wanted
         if n not in proved | ledger.broken.keys()
     }
     return Fate(ledger.broken, frozenset(proved), unknown, tuple(asked), ledger.states, ledger.interrupted)
+
+
+def _visits(rows: Iterable[Sizes], how: How, *, patient: bool) -> Iterator[tuple[Sizes, How]]:
+    """Yield sizes, and how to ask there. Who is patient looks at a few states of each first, then at more, then at all.
+
+    What is looked for at all sizes, and met at some, is then seldom looked for among all states of another.
+    """
+    rows = smallest_first(rows)
+    if patient and len(rows) > 1 and how.mode in ("auto", "explore"):
+        for states in LOOKS:
+            if states < how.limits.states:
+                look = replace(how, mode="explore", limits=replace(how.limits, states=states))
+                yield from ((row, look) for row in rows)
+    yield from ((row, how) for row in rows)
 
 
 def _targets(system: System, targets: Sequence[str], *, free: bool) -> list[str]:
@@ -173,7 +191,7 @@ def _enter(ledger: _Ledger, row: Sizes, verdicts: Mapping[str, object], targets:
                 if known is None or len(trace.events) < known.steps:
                     ledger.broken[name] = Loss(row, trace)
             case Proved():
-                ledger.proved[name] = ledger.proved.get(name, 0) + 1
+                ledger.proved.setdefault(name, set()).add(row)
             case Unknown() if name in targets:
                 ledger.unknown[name] = verdict.why
             case Vacuous(why) if name in targets:
@@ -197,45 +215,50 @@ class Happens:
     interrupted: bool = False
 
 
-def happenings(
-    case: Case, how: How, *, reaches: bool = False, must: Callable[[Occurrence], bool] = lambda _: True
-) -> Happens:
-    """See what happens, at one size after the other until all that `must` has; `reaches`: also what the file wants."""
+def happenings(case: Case, how: How, must: Callable[[Occurrence], bool] = lambda _: True) -> Happens:
+    """See whether all that `must` happens at some size; asked is also whatever the file wants reached."""
     met: set[str] = set()
-    never: dict[str, int] = {}
+    never: dict[str, set[Sizes]] = {}
     open_: dict[str, str] = {}
     known: dict[str, Occurrence] = {}
-    rows = smallest_first(case.rows)
+    there: dict[str, set[Sizes]] = {}  # at which sizes something might happen
+    systems: dict[Sizes, System] = {}
     interrupted = False
-    for row in rows:
-        system, occurrences = with_occurrences(case.system(row))
-        known |= {o.name: o for o in occurrences if must(o)}
-        known |= {
-            p.name: Occurrence(p.name, "reach", p.name)
-            for p in system.properties
-            if reaches and p.kind is Kind.REACH and p.role == "reach"
-        }
-        present = {p.name for p in system.properties}
-        left = [name for name in known if name not in met and name in present]
-        if not left or interrupted:
+    for row, here in _visits(case.rows, how, patient=True):
+        if row not in systems:
+            systems[row], occurrences = with_occurrences(case.system(row))
+            for one in filter(must, (*occurrences, *_wanted(systems[row]))):
+                known[one.name] = one
+                there.setdefault(one.name, set()).add(row)
+        left = [n for n in known if n not in met and row in there[n] - never.get(n, set())]
+        if interrupted or (len(systems) == len(case.rows) and known.keys() <= met):
             break
-        decision = decide(system, left, how.limits, how.progress, how.mode, how.symmetry)
+        if not left:
+            continue
+        decision = decide(systems[row], left, here.limits, here.progress, here.mode, here.symmetry)
         interrupted |= decision.interrupted
         for name, verdict in decision.answer.verdicts.items():
             match verdict:
                 case Reached() | Violated():
                     met.add(name)
                 case Vacuous() | Proved():
-                    never[name] = never.get(name, 0) + 1
+                    never.setdefault(name, set()).add(row)
                 case Unknown(why):
                     open_[name] = why
                 case _:
                     open_[name] = "not met within a bound"
-    gone = tuple(o for n, o in known.items() if n not in met and never.get(n, 0) == len(rows))
+    whole = len(systems) == len(case.rows)
+    gone = tuple(o for n, o in known.items() if whole and n not in met and never.get(n) == there[n])
     rest = {
         n: open_.get(n, Cause.UNDECIDED) for n in known if n not in met and n not in {o.name for o in gone}
     }
     return Happens(frozenset(met), gone, rest, interrupted)
+
+
+def _wanted(system: System) -> Iterator[Occurrence]:
+    for p in system.properties:
+        if p.kind is Kind.REACH and p.role == "reach":
+            yield Occurrence(p.name, "reach", p.name)
 
 
 def masked(case: Case, base: Case, fate_: Fate, how: How) -> tuple[str, ...]:
@@ -246,11 +269,11 @@ def masked(case: Case, base: Case, fate_: Fate, how: How) -> tuple[str, ...]:
     lost = fate_.broken.get("defined")
     if lost is not None:
         return (f"a run ends at step {lost.trace.events[-1].rule}, which is undefined",)
-    before = happenings(base, how, reaches=True)
-    after = happenings(case, how, reaches=True)
+    after = happenings(case, how, lambda one: one.what != "left side")
+    suspects = {one.name for one in after.never} | after.open.keys()
+    if not suspects and not after.interrupted:
+        return ()
+    before = happenings(base, how, lambda one: one.name in suspects)
     if after.interrupted or before.interrupted:
         return (Cause.INTERRUPTED,)
-    known = {o.name for o in after.never} | after.open.keys()
-    return tuple(
-        f"{name} no longer happens" for name in sorted(before.met & known) if not name.startswith("left side")
-    )
+    return tuple(f"{name} no longer happens" for name in sorted(before.met))

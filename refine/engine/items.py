@@ -56,6 +56,8 @@ class Occurrences:
     reaches: bool = False  # also what the file wants reached
 
     def must(self, one: Occurrence) -> bool:
+        if one.what == "reach":
+            return self.reaches
         return one.what != "rule" or "." not in one.of or one.of in self.players
 
 

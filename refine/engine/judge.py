@@ -154,7 +154,7 @@ def _variant(case: Case, item: Changed, how: How) -> Iterator[Judgement]:
 
 
 def _occurrences(case: Case, item: Occurrences, how: How) -> Iterator[Judgement]:
-    found = happenings(case, how, reaches=item.reaches, must=item.must)
+    found = happenings(case, how, item.must)
     for one in found.never:
         if one.what == "left side":
             name = one.of

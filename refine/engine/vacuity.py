@@ -18,8 +18,8 @@ class Occurrence:
     """Something that must happen in some run. `name` is that of the property which answers for it."""
 
     name: str
-    what: str  # "step", "rule" or "left side"
-    of: str  # the step, rule or claim
+    what: str  # "step", "rule", "left side" or "reach"
+    of: str  # the step, rule, claim or reach
     text: str = ""
 
 

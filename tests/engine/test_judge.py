@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from refine.cli.joint import idle_together, settled
+from refine.engine import audit
 from refine.engine.audit import Case, How
 from refine.engine.items import plan
 from refine.engine.judge import Judgement, judge, observers
@@ -251,3 +252,63 @@ def test_a_row_keeps_what_a_report_needs() -> None:
     made: Row = row(found, ("spte", "ask", "x.spte", "--drop", "one.held"))
     assert made.steps == len(made.trace_json["steps"])  # type: ignore[index,arg-type]
     assert "--drop one.held" in made.trace
+
+
+SIZED = NETS.replace("index vcpu[VCPUS];", "sizes { VCPUS = 1; VCPUS = 3; VCPUS = 2; }\nindex vcpu[VCPUS];")
+BARE = SIZED.replace(" because one.held, two.held", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SIZED,
+        SIZED.replace("because one.held, two.held", "because one.held redundant two.held"),
+        BARE + "mutant m breaks alone { drop one.held; drop two.held; }\n",
+        BARE + "mutant m breaks alone within 3 { drop one.held; drop two.held; }\n",
+        BARE + "mutant m breaks defined { drop one.held; drop two.held; }\n",
+        BARE + "variant v keeps alone { drop two.held; }\nvariant w keeps alone { delete guest.give; }\n",
+        MASKED,
+        SIZED + "reach full: size(inside) == 3;\n",
+    ],
+)
+def test_looking_at_a_few_states_first_changes_no_judgement(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "LOOKS", ())
+    patient = judged(text)
+    monkeypatch.setattr(audit, "LOOKS", (1, 4, 16))
+    hasty = judged(text)
+    assert [(j.kind, j.name, j.verdict, j.standing) for j in hasty] == [
+        (j.kind, j.name, j.verdict, j.standing) for j in patient
+    ]
+
+
+def test_what_breaks_only_at_the_last_size_is_found_and_a_proof_asks_every_size() -> None:
+    text = SIZED.replace("size(inside) <= 1", "size(inside) <= 2").replace(", two.held", "")
+    [one] = [j for j in judged(text) if j.kind == "because"]
+    assert one.verdict == "not needed"
+    assert len(one.asked) == 3
+    text = BARE.replace("size(inside) <= 1", "size(inside) <= 2")
+    [m] = [
+        j
+        for j in judged(text + "mutant m breaks alone { drop one.held; drop two.held; }\n")
+        if j.kind == "mutant"
+    ]
+    assert m.loss is not None
+    assert dict(m.loss.sizes) == {"VCPUS": 3}
+
+
+def test_a_step_that_some_sizes_do_not_have_may_still_never_happen() -> None:
+    text = """protocol sometimes;
+param DEEP = 0 in 0..1;
+sizes { DEEP = 0; DEEP = 1; }
+shared int(0..3) n = 0;
+thread t {
+    step up { n = 1; }
+    if (DEEP == 1) {
+        maybe { step far when n == 3 { n = 2; } }
+    }
+}
+"""
+    found = {j.name: (j.verdict, j.standing) for j in judged(text)}
+    assert found["step t.far"] == ("never happens", "not as declared")
