@@ -92,6 +92,8 @@ class Op(enum.Enum):
     EXISTS = "exists"
     COUNT = "count"  # data: binder; body: for how many it holds
 
+    __hash__ = object.__hash__  # Enum's own hashes the name, in Python
+
 
 BINDERS = frozenset({Op.COLLECT, Op.LAMBDA, Op.FORALL, Op.EXISTS, Op.COUNT})
 

@@ -105,17 +105,18 @@ def fate(
     within: int | None = None,
     whole: bool = False,
     free: bool = False,
+    patient: bool = True,
 ) -> Fate:
     """Look for runs that break all targets, at one size after the other; what else breaks is told.
 
     `within`: runs of at most so many steps are wanted, so that a longer one does not end the search over sizes.
     `whole`: at each size all claims are decided, not only the targets, and the first size with a loss is the last.
-    `free`: all free claims count as targets.
+    `free`: all free claims count as targets. `patient`: a run is expected at some size, more than a proof at all.
     """
     ledger = _Ledger()
     asked: dict[Sizes, System] = {}
     wanted = list(targets)
-    for row, here in _visits(case.rows, how, patient=not (whole or free)):
+    for row, here in _visits(case.rows, how, patient=patient and not whole):
         system = asked.get(row) or case.system(row)
         names = _names(system, targets, free=free)
         wanted = names if whole else _targets(system, targets, free=free)

@@ -65,7 +65,7 @@ def _of(kind: str, name: str, found: Fate, own: Iterable[str]) -> Judgement:
 def _dropped(case: Case, item: Dropped, how: How) -> Iterator[Judgement]:
     edited = _edited(case, item)
     claims = tuple(dict.fromkeys(use.claim for use in item.uses))
-    found = fate(edited, claims, how)
+    found = fate(edited, claims, how, patient=not any(use.redundant for use in item.uses))
     if item.kind == "together":
         yield from _together(item, found)
         return
@@ -135,7 +135,7 @@ def _named(name: str, target: str) -> bool:
 
 def _variant(case: Case, item: Changed, how: How) -> Iterator[Judgement]:
     """A variant keeps its claims if they, and all free claims, are proved at every size."""
-    found = fate(_edited(case, item), item.claims, how, free=True)
+    found = fate(_edited(case, item), item.claims, how, free=True, patient=False)
     base = replace(_of("variant", item.name, found, item.claims), doc=item.doc)
     free = ("defined", "balanced", "satisfiable", "stuck")
     lost = [n for n in found.broken if any(_named(n, wanted) for wanted in (*item.claims, *free))]
@@ -195,7 +195,9 @@ def observers(known: Iterable[Observed]) -> tuple[Judgement, ...]:
 
 def _tried(case: Case, item: Tried, how: How) -> Judgement:
     """What breaks when something is changed: the claims aimed at, or else all that do where the first does."""
-    found = fate(_edited(case, item), item.aim, how, whole=not item.aim, free=item.kind == "systematic")
+    found = fate(
+        _edited(case, item), item.aim, how, whole=not item.aim, free=item.kind == "systematic", patient=False
+    )
     # A run that ends at something undefined says nothing of what would have come.
     names = [n for n in found.broken if n in item.aim] or [
         n for n in found.broken if not item.aim or n == "defined"

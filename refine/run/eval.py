@@ -345,8 +345,9 @@ def _fire(system: System, rule: Rule, state: State, chosen: Valuation) -> State 
 
 def _transitions(system: System, rule: Rule, state: State) -> Iterator[Transition]:
     values = as_valuation(system, state)
+    parts = rule.guard.args if rule.guard.op is Op.AND else (rule.guard,)
     for params in params_of(rule):
-        if not evaluate(rule.guard, values, params=params):
+        if not all(evaluate(part, values, params=params) for part in parts):
             continue
         for chosen in choices_of(rule, rule.wheres, values, params):
             after = _fire(system, rule, state, chosen)

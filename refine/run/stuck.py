@@ -144,9 +144,10 @@ def _of_successor(known: Get, renaming: Renaming | None) -> Get:
     places: dict[int, tuple[int, ...]] = {}
 
     def renamed(packed: int, default: int) -> int:
-        mask = known(form(packed), default)
-        if not mask:
-            return 0
+        least = form(packed)
+        mask = known(least, default)
+        if not mask or least == packed:
+            return mask
         after = places.get(packed)
         if after is None:
             after = places[packed] = placed(packed)[1]
