@@ -12,7 +12,8 @@ from typing import assert_never
 from refine.cli.agenda import Agenda, File, Proof
 from refine.cli.args import version
 from refine.cli.files import Target, targets
-from refine.cli.joint import settled
+from refine.cli.joint import may_change, settled
+from refine.cli.place import Place
 from refine.cli.pool import run as run_jobs
 from refine.cli.shard import Shard, mine
 from refine.cli.sink import JsonSink, Sink, TextSink
@@ -69,13 +70,16 @@ class Run:
         self._shard: Shard = args.shard
         self._agenda = agenda
         self._every = every
-        self._sink: Sink = JsonSink() if args.json else TextSink(args.runs)
         self._statuses: list[int] = []
         self._known: set[str] = set()
         self._finished: list[FileResult] = []
         self._libraries = 0
         self._failed = 0
         self._said: list[Diagnostic] = []
+        self._unbegun: list[FileResult] = []
+        self._github: bool = args.github or os.environ.get("GITHUB_ACTIONS") == "true"
+        self._junit: Place | None = None
+        self._sink: Sink = JsonSink() if args.json else TextSink(args.runs, workflow=self._github)
         self._many = False  # whether there are several files: then each is told in fewer words
 
     def run(self) -> int:
@@ -85,16 +89,23 @@ class Run:
             self._sink.note(self._shard.told)
         if not self._can_write():
             return USAGE
-        with Interrupts() as interrupts:
-            files = self._files()
-            self._run_files(files, interrupts)
-            self._check_names(interrupts)
-            if interrupts.seen:
-                self._statuses.append(UNKNOWN)
-            total = text.totals(self._finished, self._libraries, self._failed)
-            result = worst(self._statuses)
-            self._write_reports(time.monotonic() - began)
-            self._sink.summary(total, time.monotonic() - began, interrupts.seen, result)
+        try:
+            with Interrupts() as interrupts:
+                return self._work(began, interrupts)
+        finally:
+            if self._junit is not None:
+                self._junit.leave()
+
+    def _work(self, began: float, interrupts: Interrupts) -> int:
+        files = self._files()
+        self._run_files(files, interrupts)
+        self._check_names(interrupts)
+        if interrupts.seen:
+            self._statuses.append(UNKNOWN)
+        total = text.totals(self._finished, self._libraries, self._failed)
+        result = worst(self._statuses)
+        self._write_reports(time.monotonic() - began)
+        self._sink.summary(total, time.monotonic() - began, interrupts.seen, result)
         return result
 
     def _can_write(self) -> bool:
@@ -104,7 +115,7 @@ class Run:
             return True
         reporter = Reporter()
         try:
-            path.write_text("")
+            self._junit = Place(path)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             reporter.error("E0613", f"cannot write '{path}': {why}", None)
@@ -113,11 +124,11 @@ class Run:
 
     def _write_reports(self, seconds: float) -> None:
         """The other reports: JUnit's into its file, GitHub's between the lines of text."""
-        if self._args.junit is not None:
-            self._args.junit.write_text(junit.document(self._finished, self._said, seconds), encoding="utf-8")
-        if self._args.github or os.environ.get("GITHUB_ACTIONS") == "true":
-            lines = [*github.of_diagnostics(self._said), *github.of_results(self._finished)]
-            self._sink.annotations(lines)
+        files = [*self._finished, *self._unbegun]
+        if self._junit is not None:
+            self._junit.write(junit.document(files, self._said, seconds))
+        if self._github:
+            self._sink.annotations([*github.of_diagnostics(self._said), *github.of_results(files)])
 
     # --- what there is to do ----------------------------------------------------------------------------
 
@@ -227,6 +238,7 @@ class Run:
             done = Done(trouble="not begun", status=UNKNOWN)
             if not told.open:
                 self._statuses.append(UNKNOWN)
+                told.missing.append((job.sizes, done.trouble))
                 return
         fresh = [d for d in done.diagnostics if d not in told.seen]
         told.seen.update(dict.fromkeys(fresh))
@@ -239,10 +251,10 @@ class Run:
         self._statuses.append(done.status)
         result = done.result
         told.audit += done.rows
-        self._sink.audited(file.target.name, done.rows)
+        self._sink.audited(file.target.name, [one for one in done.rows if not may_change(one)])
         if job.item is not None:
             if done.trouble:
-                told.audit.append(_untold(job.item, done.trouble))
+                told.audit += _untold(job.item, done.trouble)
             if not told.open and not self._shard.whole and not told.failed:  # its claims may be elsewhere
                 told.open = True
                 self._sink.open(file.target.name, file.doc)
@@ -281,9 +293,12 @@ class Run:
         if file.library and not told.failed and not told.open:
             self._libraries += 1
             self._sink.library(file.target.name, file.doc)
-        if not told.open:
-            return
         name = file.loaded.file.name.name
+        if not told.open:
+            if told.missing and not file.library:
+                missing = tuple(told.missing[:1])
+                self._unbegun.append(FileResult(file.target.name, name, file.doc, (), missing))
+            return
         few = bool(self._args.claim)
         result = FileResult(
             file.target.name,
@@ -295,11 +310,11 @@ class Run:
             uncovered=() if few or not told.first else _uncovered(file.loaded.file),
             warnings=tuple(told.warnings),
             one_of_many=self._many,
+            steps=None if self._every else self._args.steps,
         )
         self._finished.append(result)
-        steps = None if self._every else self._args.steps
         self._statuses += [one.status for one in told.audit]
-        self._statuses += [status(row.overall.outcome, steps) for row in summed(result)]
+        self._statuses += [status(row.overall.outcome, result.steps) for row in summed(result)]
         self._sink.close(result)
 
     def _check_names(self, interrupts: Interrupts) -> None:
@@ -358,17 +373,28 @@ def _words(args: argparse.Namespace, every: bool) -> list[str]:
     ]
 
 
-def _untold(item: Item, why: str) -> Row:
-    """The row of an item of which nothing was found out."""
+def _untold(item: Item, why: str) -> list[Row]:
+    """The rows of an item of which nothing was found out."""
     match item:
+        case Dropped(uses=uses, kind="together"):
+            name = ", ".join(use.name for use in uses)
+            return [Row("together", name, "unknown", UNKNOWN, uses[0].claim, why=why)]
         case Dropped(uses=uses):
-            return Row("because", uses[0].name, "unknown", UNKNOWN, uses[0].claim, why=why)
-        case Changed(role, name):
-            return Row(role, name, "unknown", UNKNOWN, why=why)
-        case Tried(kind, name):
-            return Row(kind, name, "unknown", UNKNOWN, why=why)
+            return [
+                Row(
+                    "redundant" if use.redundant else "because",
+                    use.name,
+                    "unknown",
+                    UNKNOWN,
+                    use.claim,
+                    why=why,
+                )
+                for use in uses
+            ]
+        case Changed(role, name) | Tried(role, name):
+            return [Row(role, name, "unknown", UNKNOWN, why=why)]
         case Occurrences():
-            return Row("vacuity", "what must happen", "unknown", UNKNOWN, why=why)
+            return [Row("vacuity", "what must happen", "unknown", UNKNOWN, why=why)]
         case _:
             assert_never(item)
 

@@ -13,11 +13,16 @@ _IDLE = "not needed"
 _ALONE = ("because", "redundant")
 
 
+def may_change(one: Row) -> bool:
+    """Whether what was judged may still turn out to be needed unless another reason is kept."""
+    return one.kind in _ALONE and one.verdict == _IDLE
+
+
 def idle_together(outline: Outline, rows: Iterable[Row], size: int = 2) -> list[Dropped]:
     """The pairs (or triples) that are still to be dropped, of each claim."""
     idle: dict[str, dict[str, None]] = {}
     for one in rows:
-        if one.kind in _ALONE and one.verdict == _IDLE:
+        if may_change(one):
             idle.setdefault(one.claim, {})[one.name] = None
     return [pair for claim, names in idle.items() for pair in together(outline, claim, names, size)]
 
@@ -44,7 +49,7 @@ def settled(rows: Sequence[Row]) -> list[Row]:
 def others(items: Iterable[Item], rows: Sequence[Row]) -> list[Dropped]:
     """The reasons not judged yet of those claims that have an idle one: without them no pair could be found."""
     judged = {(one.claim, one.name) for one in rows if one.kind in _ALONE}
-    idle = {one.claim for one in rows if one.kind in _ALONE and one.verdict == _IDLE}
+    idle = {one.claim for one in rows if may_change(one)}
     reasons = [item for item in items if isinstance(item, Dropped)]
     return [
         r for r in reasons if any(use.claim in idle and (use.claim, use.name) not in judged for use in r.uses)

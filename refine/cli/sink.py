@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,14 +70,21 @@ class TextSink:
 
     brief = True
 
-    def __init__(self, runs: bool) -> None:
-        """Show how each `reach` is reached, too, if `runs` is set."""
+    def __init__(self, runs: bool, workflow: bool = False) -> None:
+        """Show how each `reach` is reached, too, if `runs` is set.
+
+        In a GitHub workflow, a line that a specification makes up is kept from being taken for a command.
+        """
         self._runs = runs
+        self._token = secrets.token_hex(16) if workflow else ""
         self._live = Live()
+        self._closed: list[FileResult] = []
         self._ticks: dict[str, tuple[float, str]] = {}
 
     def start(self, words: Sequence[str], version: str) -> None:
         del words, version
+        if self._token:
+            self._out(f"::stop-commands::{self._token}\n")
 
     def diagnostics(self, found: Iterable[Diagnostic]) -> None:
         for diagnostic in found:
@@ -106,6 +114,7 @@ class TextSink:
         del path, rows
 
     def close(self, result: FileResult) -> None:
+        self._closed.append(result)
         self._out(text.claims(result, result.one_of_many) + text.traces(result, self._runs) + "\n")
 
     def tick(self, path: str, sizes: Sizes, event: Tick) -> None:
@@ -115,9 +124,12 @@ class TextSink:
         self._live.show("\n".join(line for _, line in self._ticks.values()))
 
     def annotations(self, lines: Sequence[str]) -> None:
-        self._out("".join(f"{line}\n" for line in lines))
+        go_on = [f"::{self._token}::"] if self._token else []
+        self._out("".join(f"{line}\n" for line in [*go_on, *lines]))
 
     def summary(self, total: text.Totals, seconds: float, interrupted: bool, status: int) -> None:
+        if len(self._closed) > 1:
+            self._out(text.overview(self._closed))
         self._out(text.summary(total, seconds, interrupted, faulty=status == CONTRADICTION))
 
     def _out(self, what: str) -> None:

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -128,6 +128,15 @@ class Interrupts:
 
 def perform(job: Job, progress: Progress) -> Done:
     """Lower, decide, and put the result into plain data. Nothing but an interruption leaves this function."""
+    began = time.monotonic()
+    done = _guarded(job, progress)
+    seconds = time.monotonic() - began
+    rows = tuple(replace(one, seconds=seconds / len(done.rows)) for one in done.rows)
+    result = None if done.result is None else replace(done.result, seconds=seconds)
+    return replace(done, result=result, rows=rows)
+
+
+def _guarded(job: Job, progress: Progress) -> Done:
     try:
         return _perform(job, progress) if job.item is None else _audit(job, job.item, progress)
     except Misfit as misfit:

@@ -13,6 +13,7 @@ from refine.lang.edits import NO_EDITS, Edits, resolve
 from refine.lang.elements import Element, Outline
 from refine.lang.load import Loaded
 from refine.text.diag import Reporter
+from refine.text.span import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Use:
     claim: str
     name: str
     redundant: bool = False
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Changed:
     edits: Edits
     claims: tuple[str, ...]
     within: int | None = None
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def plan(loaded: Loaded, outline: Outline, claims: frozenset[str] = frozenset())
             if edits is not None:
                 names = tuple(name.name for name in item.claims)
                 doc = item.doc.value if item.doc else ""
-                found.append(Changed(item.role, item.name.name, doc, edits, names, item.within))
+                found.append(Changed(item.role, item.name.name, doc, edits, names, item.within, item.span))
     return (*found, Occurrences(frozenset(p for one in outline.observers for p in one.players)))
 
 
@@ -98,7 +101,8 @@ def reasons(
     for claim, reasons in outline.reasons.items():
         for reason in reasons:
             if reason.keys and (not claims or claim in claims):
-                uses.setdefault(frozenset(reason.keys), []).append(Use(claim, reason.name, reason.redundant))
+                use = Use(claim, reason.name, reason.redundant, reason.span)
+                uses.setdefault(frozenset(reason.keys), []).append(use)
     for keys, found in uses.items():
         yield Dropped(edits.and_dropping(keys, outline), tuple(found))
 

@@ -10,6 +10,7 @@ from refine.engine.audit import Case, Fate, How, Loss, fate, happenings, masked
 from refine.engine.decide import Sizes
 from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried, Use
 from refine.lang.elements import Element, Observed
+from refine.text.span import Span
 
 Standing = Literal["as declared", "not as declared", "unknown"]
 
@@ -31,6 +32,7 @@ class Judgement:
     asked: tuple[Sizes, ...] = ()
     states: int = 0
     about: Element | None = None
+    line: int = 0  # where it is declared in the file, or 0
 
 
 def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
@@ -39,7 +41,8 @@ def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
         case Dropped():
             return tuple(_dropped(case, item, how))
         case Changed():
-            return tuple((_mutant if item.role == "mutant" else _variant)(case, item, how))
+            made = (_mutant if item.role == "mutant" else _variant)(case, item, how)
+            return tuple(replace(one, line=_line(case, item.span)) for one in made)
         case Occurrences():
             return tuple(_occurrences(case, item, how))
         case Tried():
@@ -72,7 +75,11 @@ def _dropped(case: Case, item: Dropped, how: How) -> Iterator[Judgement]:
     proved = found.proved.intersection(claims)
     hidden = masked(edited, case, found, how) if proved else ()
     for use in item.uses:
-        yield _reason(use, found, hidden)
+        yield replace(_reason(use, found, hidden), line=_line(case, use.span))
+
+
+def _line(case: Case, span: Span | None) -> int:
+    return span.line if span is not None and span.source == case.loaded.file.span.source else 0
 
 
 def _reason(use: Use, found: Fate, hidden: tuple[str, ...]) -> Judgement:

@@ -46,6 +46,7 @@ class Row:
     line: int = 0
     what: str = ""  # what it is: a guard, a hold, a flush, …
     text: str = ""  # as the specification writes it
+    seconds: float = 0.0  # its share of what all took that was judged with it
 
 
 def row(judgement: Judgement, reproduce: Sequence[str]) -> Row:
@@ -58,13 +59,13 @@ def row(judgement: Judgement, reproduce: Sequence[str]) -> Row:
         trace, trace_json = as_text.render(loss.trace, words), as_data.trace(loss.trace, words)
     return Row(
         j.kind, j.name, j.verdict, _STATUS[j.standing], j.claim, j.doc, j.why, loss.steps if loss else None,
-        loss.sizes if loss else (), j.also, j.asked, j.states, trace, trace_json, *_about(j.about),
+        loss.sizes if loss else (), j.also, j.asked, j.states, trace, trace_json, *_about(j.about, j.line),
     )  # fmt: skip
 
 
-def _about(element: Element | None) -> tuple[str, int, str, str]:
+def _about(element: Element | None, line: int) -> tuple[str, int, str, str]:
     if element is None:
-        return "", 0, "", ""
+        return "", line, "", ""
     place, _, name = element.key.rpartition(".")
     what = element.protects or element.kind
     return place or name, element.span.line, f"{what} {name}" if element.named else what, element.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from refine.engine.decide import status
 from refine.report.audit import ELSEWHERE
 from refine.report.result import FileResult, summed, undecided
 from refine.report.text import verdict
@@ -23,8 +24,8 @@ def of_results(files: Iterable[FileResult]) -> Iterator[str]:
     for file in files:
         everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
         for row in summed(file):
-            if row.overall.outcome.word not in ("proved", "reached"):
-                at = [("line", str(row.finding.line))] if row.finding.line else []
+            if status(row.overall.outcome, file.steps):
+                at = _at(row.finding.line)
                 title = f"{row.finding.role} {row.finding.name}"
                 text = verdict(row, everything) + (f"\n{row.finding.trace}" if row.finding.trace else "")
                 yield _command("error", [("file", file.path), *at, ("title", title)], text)
@@ -33,7 +34,12 @@ def of_results(files: Iterable[FileResult]) -> Iterator[str]:
         for one in file.audit:
             if one.status and one.kind not in ELSEWHERE:
                 text = f"{one.verdict}: {one.why or one.claim}" + (f"\n{one.trace}" if one.trace else "")
-                yield _command("error", [("file", file.path), ("title", f"{one.kind} {one.name}")], text)
+                title = f"{one.kind} {one.name}"
+                yield _command("error", [("file", file.path), *_at(one.line), ("title", title)], text)
+
+
+def _at(line: int) -> list[tuple[str, str]]:
+    return [("line", str(line))] if line else []
 
 
 def _command(kind: str, properties: Iterable[tuple[str, str]], message: str) -> str:

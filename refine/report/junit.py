@@ -1,10 +1,14 @@
-"""A run as JUnit XML: one test case for each claim, reason, mutant and variant, with the counterexample as its text."""
+"""A run as JUnit XML: one test case for each claim, reason, mutant and variant, with the counterexample as its text.
+
+What is judged at once, as all claims at one size are, has equal shares of the time that it took.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
+from refine.engine.decide import status
 from refine.report.audit import ELSEWHERE, Row
 from refine.report.result import FileResult, Summed, summed, undecided
 from refine.report.text import verdict
@@ -35,7 +39,7 @@ def _suite(file: FileResult) -> ET.Element:
     suite = ET.Element("testsuite", name=escape(file.path))
     everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
     for row in summed(file):
-        _property(suite, file.path, row, verdict(row, everything))
+        _property(suite, file, row, verdict(row, everything))
     for name, why in undecided(file):
         _told(_case(suite, file.path, name), "error", why, why)
     for one in file.audit:
@@ -47,28 +51,29 @@ def _suite(file: FileResult) -> ET.Element:
     return _counted(suite)
 
 
-def _property(suite: ET.Element, path: str, row: Summed, said: str) -> None:
-    found = row.finding
-    case = _case(suite, path, f"{'free claim' if found.role == 'free' else found.role} {found.name}")
-    match row.overall.outcome.word:
-        case "proved" | "reached":
-            return
-        case "violated" | "vacuous":
-            _told(case, "failure", said, found.trace or said)
-        case "unknown" | "holds":
-            _told(case, "error", said, said)
+def _property(suite: ET.Element, file: FileResult, row: Summed, said: str) -> None:
+    found, outcome = row.finding, row.overall.outcome
+    name = f"{'free claim' if found.role == 'free' else found.role} {found.name}"
+    case = _case(suite, file.path, name, row.seconds)
+    if not status(outcome, file.steps):
+        if outcome.word == "holds":
+            ET.SubElement(case, "system-out").text = escape(said)
+    elif outcome.word in ("violated", "vacuous"):
+        _told(case, "failure", said, found.trace or said)
+    else:
+        _told(case, "error", said, said)
 
 
 def _audited(suite: ET.Element, path: str, one: Row) -> None:
     of = f" ({one.claim})" if one.claim and one.kind != "variant" else ""
-    case = _case(suite, path, f"{one.kind} {one.name}{of}")
+    case = _case(suite, path, f"{one.kind} {one.name}{of}", one.seconds)
     said = f"{one.verdict}: {one.why}" if one.why else one.verdict
     if one.status:
         _told(case, "failure" if one.status == 1 else "error", said, one.trace or said)
 
 
-def _case(suite: ET.Element, path: str, name: str) -> ET.Element:
-    return ET.SubElement(suite, "testcase", classname=escape(path), name=escape(name))
+def _case(suite: ET.Element, path: str, name: str, seconds: float = 0.0) -> ET.Element:
+    return ET.SubElement(suite, "testcase", classname=escape(path), name=escape(name), time=f"{seconds:.3f}")
 
 
 def _told(case: ET.Element, kind: str, message: str, text: str) -> None:
@@ -79,6 +84,7 @@ def _told(case: ET.Element, kind: str, message: str, text: str) -> None:
 def _counted(suite: ET.Element) -> ET.Element:
     cases: Sequence[ET.Element] = suite.findall("testcase")
     suite.set("tests", str(len(cases)))
+    suite.set("time", f"{sum(float(case.get('time', '0')) for case in cases):.3f}")
     for kind, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         suite.set(attribute, str(sum(case.find(kind) is not None for case in cases)))
     return suite

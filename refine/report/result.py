@@ -42,6 +42,7 @@ class SizeResult:
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     interrupted: bool = False
+    seconds: float = 0.0  # that all of it took
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,12 @@ class FileResult:
     uncovered: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()  # the codes of those that are not shown
     one_of_many: bool = False  # told in fewer words
+    steps: int | None = None  # how many were asked for, where no proof was
+
+    @property
+    def seconds(self) -> float:
+        """How long all of it took, one thing after the other."""
+        return sum(one.seconds for one in self.results) + sum(one.seconds for one in self.audit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Summed:
     finding: Finding
     overall: Overall
     every: bool  # whether the first group speaks of all sizes
+    seconds: float = 0.0  # its share of what each size took
 
 
 def size_result(system: System, decision: Decision, reproduce: Sequence[str]) -> SizeResult:
@@ -109,15 +117,18 @@ def assumptions(system: System) -> tuple[str, ...]:
 def summed(file: FileResult) -> tuple[Summed, ...]:
     """Each property over all sizes, in the order of the file; where there is no result, it is unknown."""
     by_name: dict[str, list[tuple[Sizes, Finding]]] = {}
+    seconds: dict[str, float] = {}
     for result in file.results:
         for finding in result.findings:
             by_name.setdefault(finding.name, []).append((result.sizes, finding))
+            share = result.seconds / len(result.findings)
+            seconds[finding.name] = seconds.get(finding.name, 0.0) + share
     for found in by_name.values():
         like = found[0][1]
         for sizes, why in file.missing:
             open_ = Outcome("unknown", why=why)
             found.append((sizes, Finding(like.name, like.role, like.doc, like.text, open_)))
-    return tuple(_sum(found) for found in by_name.values())
+    return tuple(_sum(found, seconds[name]) for name, found in by_name.items())
 
 
 def undecided(file: FileResult) -> Iterator[tuple[str, str]]:
@@ -127,10 +138,10 @@ def undecided(file: FileResult) -> Iterator[tuple[str, str]]:
         yield f"claims ({at})" if at else "claims", f"unknown: {why}"
 
 
-def _sum(found: Sequence[tuple[Sizes, Finding]]) -> Summed:
+def _sum(found: Sequence[tuple[Sizes, Finding]], seconds: float) -> Summed:
     overall = over_sizes(found[0][1].role, [(sizes, f.outcome) for sizes, f in found])
     same = [f for sizes, f in found if f.outcome.word == overall.outcome.word]
-    return Summed(same[shortest([f.outcome for f in same])], overall, len(same) == len(found))
+    return Summed(same[shortest([f.outcome for f in same])], overall, len(same) == len(found), seconds)
 
 
 def _finding(p: Property, out: Outcome, trace: Trace | None, reproduce: Sequence[str]) -> Finding:

@@ -204,13 +204,26 @@ def totals(files: Iterable[FileResult], libraries: int = 0, skipped: int = 0) ->
     return Totals(counted, claims_, sizes, counts, libraries, skipped, tuple(audited.items()))
 
 
+def overview(files: Sequence[FileResult]) -> str:
+    """A table of several files: how much each says, how long it took, and what is not as declared."""
+    lines = ["  claims  reasons  edits      time"]
+    for file in files:
+        total = totals([file])
+        count = dict(total.audited)
+        edits = count.get("mutant", 0) + count.get("variant", 0)
+        first = f"  {total.claims:>6}  {count.get('reason', 0):>7}  {edits:>5}  {file.seconds:>6.1f} s  "
+        said = ", ".join([file.path, *_not_as_declared(total)])
+        lines += wrap(said, _CELLS, first, " " * (len(first) + 2))
+    return tidy(lines) + "\n"
+
+
 def summary(total: Totals, seconds: float, interrupted: bool = False, faulty: bool = False) -> str:
     """The last line of a run; `faulty` where the tool itself failed."""
     parts = [_count(total.files, "specification"), _count(total.claims, "claim"), _count(total.sizes, "size")]
     parts += [_count(n, noun) for noun, n in total.audited]
     if total.libraries:
         parts.append(_count(total.libraries, "library", "libraries"))
-    bad = [f"{n} {(_SAID.get(word, (word, word)))[n != 1]}" for word, n in total.words]
+    bad = _not_as_declared(total)
     if total.skipped:
         bad.append(f"{_count(total.skipped, 'file')} not checked")
     if interrupted:
@@ -219,6 +232,10 @@ def summary(total: Totals, seconds: float, interrupted: bool = False, faulty: bo
         bad.append("the tool failed")
     fine = "all as declared" if total.files or total.libraries else "nothing was checked"
     return tidy(wrap(f"{', '.join(parts)}, {seconds:.1f} s: {', '.join(bad) or fine}", _CELLS))
+
+
+def _not_as_declared(total: Totals) -> list[str]:
+    return [f"{n} {(_SAID.get(word, (word, word)))[n != 1]}" for word, n in total.words]
 
 
 def _line(label: str, value: str) -> list[str]:

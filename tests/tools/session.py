@@ -18,7 +18,7 @@ from pathlib import Path
 from refine import resources
 from tests.tools.blocks import Block, blocks
 
-_TIME = re.compile(r"\b\d+(\.\d+)? (s|min)\b|(?<=\"seconds\": )[\d.]+")
+_TIME = re.compile(r" *\b\d+(\.\d+)? (s|min)\b|(?<=\"seconds\": )[\d.]+")
 _LIMIT = 300  # seconds for one command
 
 
