@@ -152,7 +152,7 @@ def _guarded(job: Job, progress: Progress) -> Done:
 
 
 def _perform(job: Job, progress: Progress) -> Done:
-    reporter = Reporter()
+    reporter, limits = Reporter(), _limits(job.options)
     made = lower_whole(job.loaded, dict(job.sizes), reporter)
     if made is not None and job.typed:
         check_edited(job.loaded, reporter)
@@ -161,7 +161,6 @@ def _perform(job: Job, progress: Progress) -> Done:
     system, options = made.system, job.options
     known = tuple(p.name for p in system.properties)
     names = [name for name in known if not options.claims or name in options.claims]
-    limits = _limits(options)
     decision = decide(system, names, limits, progress, options.mode, options.symmetry)
     return Done(size_result(system, decision, job.reproduce), reporter.sorted(), known)
 

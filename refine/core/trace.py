@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from refine.core.system import State, System
 from refine.core.types import Value
 
+NO_EFFECT = " has no effect"  # ends the name of a choice that says so of a call which was dropped
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -11,6 +11,7 @@ from refine.core import expr as e
 from refine.core.expr import TRUE, Binder, Expr, Op
 from refine.core.fold import transform
 from refine.core.system import Fault, Place, Where
+from refine.core.trace import NO_EFFECT
 from refine.core.types import BOOL, Array, Int, Type, default
 from refine.lang import ast
 from refine.lang.assign import assign, for_all, havoc, only_ghosts
@@ -295,9 +296,9 @@ class Exec:
         kept = [p for p in parts if (p.args[0] if p.op is Op.NOT else p).op is Op.IS_SOME]
         return cond if len(kept) == len(parts) else e.and_(*kept, self.pick(span))
 
-    def pick(self, span: Span) -> Expr:
-        """A free choice."""
-        which = Binder(self.cx.fresh("free"), BOOL)
+    def pick(self, span: Span, name: str = "free") -> Expr:
+        """A free choice; false where nothing comes here."""
+        which = Binder(self.cx.fresh(name), BOOL)
         self.out.choices.append(which)
         it = e.param(which.name, which.type)
         if self.path is not e.TRUE:
@@ -508,10 +509,10 @@ class Exec:
 
     def perhaps(self, function: Function, decl: ast.Op, inner: Scope, want: Type | None) -> Expr | None:
         """A call that was dropped: it may or may not take effect. What it returns is as if it had."""
-        pick = self.pick(decl.span)
-        does, idle = self.fork(pick), self.fork(e.not_(pick))
+        skipped = self.pick(decl.span, f"{decl.name.name}{NO_EFFECT}")
+        does, idle = self.fork(e.not_(skipped)), self.fork(skipped)
         result = does.body(function, decl, inner, want, lambda x: does.where(x, None, decl.span))
-        self.join([(pick, does), (e.TRUE, idle)])
+        self.join([(e.not_(skipped), does), (e.TRUE, idle)])
         return result
 
     def tail(

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from refine.core.system import Kind, Property
-from refine.core.trace import Trace
+from refine.core.trace import NO_EFFECT, Trace
 from refine.report.cells import WIDTH, command, pad, tidy, width, wrap
 from refine.report.story import Move, Story, place_name, tell, where_threads_stand
 from refine.text.diag import escape
@@ -95,6 +95,9 @@ def _cell(move: Move) -> Iterator[_Line]:
     name = move.name + (f"({', '.join(f'{k} = {v}' for k, v in move.params)})" if move.params else "")
     name = name if move.thread is not None else f"rule {name}"
     yield name, f"({place_name(move.span)})" if move.span else "", ""
+    for choice, value in move.choices:
+        if choice.endswith(NO_EFFECT) and value == "true":
+            yield choice, "", "  "
     for change in move.changes:
         yield *change.told(move.column), "  "
     if move.fault is not None:
