@@ -312,3 +312,13 @@ thread t {
 """
     found = {j.name: (j.verdict, j.standing) for j in judged(text)}
     assert found["step t.far"] == ("never happens", "not as declared")
+
+
+def test_a_reason_is_not_needed_only_if_all_states_were_looked_at() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit, "LOOKS", (2, 3))
+        [one] = [j for j in judged(SIZED.replace(", two.held", "")) if j.kind == "because"]
+        both = BARE + "mutant m breaks alone { drop one.held; drop two.held; }\n"
+        [m] = [j for j in judged(both) if j.kind == "mutant"]
+    assert one.verdict == "not needed"
+    assert m.verdict == "caught"

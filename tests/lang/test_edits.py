@@ -228,3 +228,21 @@ def _drop(key: str) -> ast.Drop:
     return ast.Drop(
         ast.Path(tuple(ast.Ident(part, span=span) for part in key.split(".")), span=span), span=span
     )
+
+
+def test_a_dropped_if_still_tests_for_none_before_it_looks() -> None:
+    text = """protocol look;
+index root[2];
+shared root? current = none;
+shared bool seen[root] = false;
+shared bool wanted = false;
+thread t {
+    step look {
+        there: if (wanted && current != none) { seen[current] = true; }
+    }
+}
+claim apart: true;
+"""
+    system = lowered(text, edits(text, "drop t.there;")).system
+    answer = explore(system, ["defined"], Limits())
+    assert not isinstance(answer.verdicts["defined"], Violated)
