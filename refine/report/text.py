@@ -206,12 +206,12 @@ def totals(files: Iterable[FileResult], libraries: int = 0, skipped: int = 0) ->
 
 def overview(files: Sequence[FileResult]) -> str:
     """A table of several files: how much each says, how long it took, and what is not as declared."""
-    lines = ["  claims  reasons  edits      time"]
+    lines = ["claims  reasons  edits      time"]
     for file in files:
         total = totals([file])
         count = dict(total.audited)
         edits = count.get("mutant", 0) + count.get("variant", 0)
-        first = f"  {total.claims:>6}  {count.get('reason', 0):>7}  {edits:>5}  {file.seconds:>6.1f} s  "
+        first = f"{total.claims:>6}  {count.get('reason', 0):>7}  {edits:>5}  {file.seconds:>6.1f} s  "
         said = ", ".join([file.path, *_not_as_declared(total)])
         lines += wrap(said, _CELLS, first, " " * (len(first) + 2))
     return tidy(lines) + "\n"

@@ -222,11 +222,11 @@ def test_several_files_end_with_a_table(
     broken(tmp_path)
     assert main(["prove", "toy.spte", "broken.spte"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    start = lines.index("  claims  reasons  edits      time")
+    start = lines.index("claims  reasons  edits      time")
     table = [masked(line) for line in lines[start + 1 : start + 3]]
     assert table == [
-        "       3        1      1TIME  toy.spte",
-        "       3        0      0TIME  broken.spte, 1 violated",
+        "     3        1      1TIME  toy.spte",
+        "     3        0      0TIME  broken.spte, 1 violated",
     ]
 
 

@@ -61,5 +61,5 @@ if __name__ == "__main__":
         if name != "--suite":
             parts(Path(name))
             refresh(Path(name))
-            if "--suite" in sys.argv:
+            if "--suite" in sys.argv and suite.marked(Path(name).read_text(encoding="utf-8")):
                 prove(Path(name))

@@ -27,7 +27,7 @@ def output(*files: str) -> str:
 
 
 def sections(printed: str) -> list[str]:
-    """The paragraphs of an output, which begin with the name of a file, and its last one, the summary."""
+    """The paragraphs of an output: those of the files, which begin with their names, the table, the last line."""
     return [part.strip("\n") for part in re.split(r"\n\n(?=\S)", printed.strip("\n"))]
 
 
@@ -35,7 +35,7 @@ def shown(printed: str) -> str:
     """The block of the README, for the output of the whole suite."""
     parts = sections(printed)
     picked = [part for part in parts if part.startswith(SHOWN)]
-    return "\n".join(["", "```text", ELLIPSIS, "", *_between(picked), parts[-1], "```", "", ""])
+    return "\n".join(["", "```text", ELLIPSIS, "", *_between(picked), parts[-2], "", parts[-1], "```", "", ""])
 
 
 def _between(parts: list[str]) -> list[str]:
@@ -50,6 +50,11 @@ def written(page: str) -> list[str]:
     found = _MARKED.search(page)
     block = re.search(r"```text\n(.*?)```", found[2], re.DOTALL) if found is not None else None
     return [part for part in sections(block[1]) if part != ELLIPSIS] if block is not None else []
+
+
+def marked(page: str) -> bool:
+    """Whether a page shows what the suite prints."""
+    return _MARKED.search(page) is not None
 
 
 def replaced(page: str, printed: str) -> str:
