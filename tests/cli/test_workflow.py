@@ -21,6 +21,11 @@ def test_each_command_of_the_example_is_understood() -> None:
         assert parse(words[1:]).verb == "prove"
 
 
+def test_the_page_shows_the_example_file() -> None:
+    [shown] = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert shown == PAGE.with_name("github-workflow.yml").read_text(encoding="utf-8")
+
+
 def test_each_option_of_the_table_is_one_of_prove() -> None:
     text = PAGE.read_text(encoding="utf-8")
     options = re.findall(r"^\| `(--[a-z]+)", text, re.MULTILINE)
