@@ -35,7 +35,9 @@ def shown(printed: str) -> str:
     """The block of the README, for the output of the whole suite."""
     parts = sections(printed)
     picked = [part for part in parts if part.startswith(SHOWN)]
-    return "\n".join(["", "```text", ELLIPSIS, "", *_between(picked), parts[-2], "", parts[-1], "```", "", ""])
+    return "\n".join(
+        ["", "```text", ELLIPSIS, "", *_between(picked), parts[-2], "", parts[-1], "```", "", ""]
+    )
 
 
 def _between(parts: list[str]) -> list[str]:
