@@ -68,6 +68,7 @@ def test_type_errors_in_other_declarations_are_told_with_a_syntax_error(tmp_path
         ("spinlock mmu_lock;", "spinlock mmu_lock lock;"),
         ("import lib.lock;", "import lib lock;"),
         ("protocol zap;", "protocol ;"),
+        ("shared int(0..3) users = 0;", "shared int(0..3) = 0 guarded by mmu_lock;"),
     ],
 )
 def test_what_only_follows_from_a_syntax_error_is_not_told(old: str, new: str, tmp_path: Path) -> None:
