@@ -88,7 +88,9 @@ class Kind(enum.Enum):
     SATISFIABLE = "satisfiable"  # in each reachable state where rule `of[0]`'s guard holds, its choices exist
     FAULT = "fault"  # `fault` is none, or is a place outside `places`
     STUCK = "stuck"  # no thread is for ever unable to move while it is neither finished nor idle
-    LIVENESS = "liveness"  # has no engine yet
+    # Every fair run that has come to a state where `given` holds comes to one where `cond` does, then or later; where
+    # `given` is None, every fair run does. What is fair, `refine.engine.live` says.
+    LIVENESS = "liveness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Property:
         None  # STEP: steps by their `Rule.step`; SATISFIABLE: one rule by its `Rule.name`
     )
     places: tuple[int, ...] = ()  # FAULT: the places that count
+    given: Expr | None = None  # LIVENESS
     using: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
     cites: tuple[str, ...] = ()
@@ -165,7 +168,10 @@ class System:
             yield from (f.cond for f in rule.faults)
             yield from (x for _, x in rule.updates)
         yield from (a.cond for a in self.assumes)
-        yield from (p.cond for p in self.properties)
+        for p in self.properties:
+            yield p.cond
+            if p.given is not None:
+                yield p.given
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,10 +54,11 @@ def decide(
     symmetry: bool = True,
 ) -> Decision:
     """The verdicts on the properties called `names`, by the engines that `mode` allows."""
-    asked = [system.property(name) for name in names]
-    verdicts: dict[str, Verdict] = {p.name: _no_engine() for p in asked if p.kind is Kind.LIVENESS}
+    everything = [system.property(name) for name in names]
+    asked = [p for p in everything if p.kind is not Kind.LIVENESS]
+    verdicts: dict[str, Verdict] = {}
     engines: dict[str, str] = {}
-    reasons: dict[str, dict[str, str]] = {p.name: {} for p in asked}
+    reasons: dict[str, dict[str, str]] = {p.name: {} for p in everything}
     total = Answer({})
     interrupted = False
     for n, (name, engine) in enumerate(_engines(mode, symmetry, limits)):
@@ -79,8 +80,17 @@ def decide(
             if verdicts[prop] is not known:
                 engines[prop] = name
         total = _together(total, answer)
+    ever = [p.name for p in everything if p.kind is Kind.LIVENESS]
+    if ever:
+        answer = _for_ever(system, ever, limits, progress, mode)
+        verdicts |= answer.verdicts
+        engines |= dict.fromkeys(ever, "live")
+        interrupted |= any(
+            isinstance(v, Unknown) and v.cause == Cause.INTERRUPTED for v in answer.verdicts.values()
+        )
+        total = _together(total, answer)
     why = {name: _said(given) for name, given in reasons.items()}
-    final = {p.name: _final(verdicts[p.name], why[p.name]) for p in asked}
+    final = {p.name: _final(verdicts[p.name], why[p.name]) for p in everything}
     return Decision(replace(total, verdicts=final), engines, why, interrupted)
 
 
@@ -109,8 +119,25 @@ def _engines(mode: Mode, symmetry: bool, limits: Limits) -> list[tuple[str, Engi
     return [(name, known[name]) for name in known if name != "induct" or limits.steps is None]
 
 
-def _no_engine() -> Unknown:
-    return Unknown(f"{Cause.NO_ENGINE} for liveness", Cause.NO_ENGINE)
+def _for_ever(
+    system: System, names: Sequence[str], limits: Limits, progress: Progress | None, mode: Mode
+) -> Answer:
+    """What only one engine can answer: it looks at all states."""
+    if mode not in ("auto", "explore"):
+        why = f"'{mode}' cannot decide what happens eventually: that takes all states"
+        return Answer({name: Unknown(why, Cause.NO_ENGINE) for name in names})
+    asked = [name for name in names if not limits.enough or name in limits.enough]
+    skipped: dict[str, Verdict] = {n: Unknown("not asked", Cause.LIMIT) for n in names if n not in asked}
+    if not asked:
+        return Answer(skipped)
+
+    def live(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
+        from refine.engine.live import live
+
+        return live(system, names, limits, progress)
+
+    answer = _ask(live, system, asked, limits, progress)
+    return replace(answer, verdicts={**skipped, **answer.verdicts})
 
 
 def _open(verdict: Verdict | None) -> bool:

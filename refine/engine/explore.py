@@ -64,7 +64,7 @@ def explore(
     return _Verdicts(search, symmetric.notes).answer()
 
 
-LIVENESS = Unknown(f"{Cause.NO_ENGINE} for claims of liveness", Cause.NO_ENGINE)
+LIVENESS = Unknown("what happens eventually, `refine.engine.live` decides", Cause.NO_ENGINE)
 
 
 class OutOfTime(Exception):

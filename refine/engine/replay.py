@@ -5,11 +5,12 @@ Nothing here knows how the run was found. A trace that does not replay is a cont
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
-from refine.core.system import Kind, Property, State, System
+from refine.core.system import Kind, Property, Rule, State, System
 from refine.core.trace import Trace
-from refine.core.types import Index, Type
+from refine.core.types import Index, Type, Value
 from refine.run.eval import (
     Valuation,
     as_valuation,
@@ -20,6 +21,8 @@ from refine.run.eval import (
     step,
     successors,
 )
+
+Unit: TypeAlias = tuple[str, tuple[object, ...]]  # how fair, and what
 
 CLOSURE = 2000  # states after the end of a run that are looked at before a thread is taken to be stuck
 
@@ -103,7 +106,7 @@ def _end(trace: Trace) -> Iterator[str]:
             if not any(stuck_at(system, end, k, member) for k, member in threads(system)):
                 yield "no thread is stuck at the end"
         case Kind.LIVENESS:
-            yield "there is no engine for liveness yet"
+            yield from _for_ever(trace, found)
 
 
 def _step_claim(trace: Trace, found: Property, new: Valuation, old: Valuation | None) -> Iterator[str]:
@@ -115,6 +118,46 @@ def _step_claim(trace: Trace, found: Property, new: Valuation, old: Valuation | 
         yield f"the claim does not speak of `{rule.step}`"
     elif evaluate(found.cond, new, old):
         yield "the claim holds for the last step"
+
+
+# --- runs that go on for ever -----------------------------------------------------------------------------------
+
+
+def _for_ever(trace: Trace, found: Property) -> Iterator[str]:
+    """Whether the run, with the part after `loop` again and again, is fair and keeps away from what is to come."""
+    system, states, loop = trace.system, trace.states(), trace.loop
+    if loop is None or not 0 <= loop < len(states):
+        yield "a run that ends shows nothing of what happens eventually"
+        return
+    if states[loop] != states[-1]:
+        yield "the run does not come back to where it should repeat"
+    if any(state.fault is not None for state in states):
+        yield "the run is undefined somewhere"
+        return
+    values = [as_valuation(system, state) for state in states]
+    came = [bool(evaluate(found.cond, v)) for v in values]
+    begins = [
+        k for k, v in enumerate(values) if (k == 0 if found.given is None else evaluate(found.given, v))
+    ]
+    if not any(not any(came[min(k, loop) :]) for k in begins):
+        yield "what is to come comes"
+    able = [_able(system, state) for state in states[loop:]]
+    rules = {rule.name: rule for rule in system.rules}
+    taken = {_unit(system, rules[event.rule], event.params) for event in trace.events[loop:]}
+    for fair, unit in sorted({u for here in able for u in here} - taken, key=str):
+        if fair == "strong" or all((fair, unit) in here for here in able):
+            yield f"the run is not fair to {unit}"
+
+
+def _able(system: System, state: State) -> set[Unit]:
+    return {_unit(system, rule, params) for rule, params, _, _ in successors(system, state) if rule.fair}
+
+
+def _unit(system: System, rule: Rule, params: Sequence[Value]) -> Unit:
+    """What fairness counts as one: a step of a thread, or a rule with values for its params."""
+    if rule.actor is None:
+        return rule.fair, (rule.name, *params)
+    return rule.fair, (rule.step, *params[: system.families[rule.actor].index is not None])
 
 
 # --- stuck threads ----------------------------------------------------------------------------------------------

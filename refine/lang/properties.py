@@ -68,7 +68,7 @@ class Properties:
 
     def claim(self, stated: Stated, decl: ast.Claim, scope: Scope) -> core.Property:
         of: tuple[str, ...] | None = None
-        kind = core.Kind.STATE
+        kind, given = core.Kind.STATE, None
         match decl.property:
             case ast.Always(cond):
                 term = self.condition(cond, scope)
@@ -88,10 +88,14 @@ class Properties:
                 term = self.condition(cond, scope)
             case ast.LeadsTo(before, after):
                 kind = core.Kind.LIVENESS
-                first, then = self.condition(before, scope), self.condition(after, scope)
-                term = Term(e.implies(first.expr, then.expr), (*first.checks, *then.checks))
+                first, term = self.condition(before, scope), self.condition(after, scope)
+                # Where it is undefined, it may hold.
+                given = e.or_(first.expr, *(c.bad for c in first.checks))
             case _:
                 assert_never(decl.property)
+        if kind is core.Kind.LIVENESS and stated.dims:
+            message = "a claim of liveness cannot yet stand in the type of an array of instances"
+            self.cx.fail("E0901", message, decl.property.span)
         holds = e.and_(term.expr, *(e.not_(c.bad) for c in term.checks))
         for binder in reversed(stated.dims):
             holds = e.forall(binder, holds)
@@ -100,7 +104,7 @@ class Properties:
             stated.name, kind, holds, decl.role, decl.doc.value if decl.doc else "", of,
             using=tuple(f"{prefix}.{p}" if prefix else str(p) for p in decl.using),
             because=tuple(str(p) for p in decl.because), cites=tuple(c.value for c in decl.cites),
-            text=" ".join(decl.property.span.text.split()), span=decl.span,
+            text=" ".join(decl.property.span.text.split()), span=decl.span, given=given,
         )  # fmt: skip
 
     def assume(self, stated: Stated) -> core.Assume | None:

@@ -80,6 +80,8 @@ def _ending(story: Story, cells: int) -> list[str]:
         lines += wrap(f"step {last.number} is undefined: {last.fault.what}{at}", cells, "", "  ")
     elif story.trace.why:
         state = "after the last step:" if last else "in the initial state:"
+        if story.trace.loop is not None:
+            state = "if this goes on for ever:"
         if p.kind is not Kind.REACH:
             lines += wrap(f"{label(p)} fails {state}", cells)
         lines += [line for why in story.trace.why for line in wrap(why, cells, "  ", "    ")]
@@ -180,6 +182,8 @@ def _list(story: Story, cells: int) -> list[str]:
 def _repeats(story: Story) -> list[str]:
     if story.trace.loop is None:
         return []
+    if story.trace.loop == len(story.moves):
+        return [_mark("here it may stay for ever")]
     back = f"back to after step {story.trace.loop}" if story.trace.loop else "back to the initial state"
     return [_mark(back)]
 

@@ -25,13 +25,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from refine.core.expr import Expr, Op
 from refine.core.fold import variables
 from refine.core.system import Kind, Property, Rule, System
-from refine.core.types import Array, cardinality, domain_values
+from refine.core.types import Array, Value, cardinality, domain_values, show_value
 from refine.run.code import Builder
 from refine.run.eval import Refused, check_choices, defaults, values_of
 from refine.run.layout import Layout, codes, is_scalar, layout, width
@@ -43,6 +43,8 @@ from refine.run.rules import (
     MARK,
     NEW,
     NEW_IN_LOOP,
+    SAME,
+    UNIT,
     UNMOVED,
     Instance,
     RuleWriter,
@@ -79,6 +81,44 @@ class Program:
         """The number of combinations of choices that the widest rule has."""
         sizes = [[cardinality(b.type) or 1 for b in rule.choices] for rule in self.system.rules]
         return max(map(math.prod, sizes), default=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What fairness counts as one: a step of a thread, or a rule with values for its params."""
+
+    name: str
+    fair: str  # "weak" or "strong"
+    rules: frozenset[str]  # the rules of the step
+    params: tuple[Value, ...]  # the thread's number, if it has one; of a rule, all of them
+
+    def takes(self, rule: str, params: Sequence[Value]) -> bool:
+        return rule in self.rules and tuple(params[: len(self.params)]) == self.params
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A system compiled to tell all of its steps, with who takes them, and where some conditions hold.
+
+    init(seen, app, fail, found) -> n   as of a `Program`
+    graph(states, out)                  calls `out(a)` for each state, a list: the mask of the conditions that hold,
+                                        then for each step its unit (-1: none that is fair) and its successor,
+                                        -1 where something is undefined
+    """
+
+    system: System
+    layout: Layout
+    units: tuple[Unit, ...]
+    init: Callable[..., int]
+    graph: Callable[..., None]
+
+
+def compile_graph(system: System, conditions: Sequence[Expr]) -> Graph:
+    """Compile `system` for questions about its runs. May raise `Refused`."""
+    try:
+        return _Compiler(system, ()).graph(conditions)
+    except RecursionError:
+        raise Refused("the system nests too deeply; explicit search does not compile it") from None
 
 
 def threads_of(system: System, packed: Layout) -> tuple[Thread, ...]:
@@ -126,6 +166,7 @@ class _Compiler:
         steps = [(k, p) for k, p in enumerate(asked) if p.kind is Kind.STEP]
         self.rules = RuleWriter(system, self.layout, steps, havocs, self.reached, self.met)
         self.builder = self.rules.builder
+        self.unit_of: dict[tuple[str, tuple[Value, ...]], int] = {}
 
     # --- the whole -------------------------------------------------------------------------------------------
 
@@ -137,12 +178,7 @@ class _Compiler:
         lines += _expander([*apart, *claims, *body], names, tracks=self.tracks)
         if self.tracks:
             lines += _thawer([*apart, *body])
-        source = "\n".join(lines) + "\n"
-        space: dict[str, Any] = {f"K{k}": tuple(codes(type_)) for type_, k in self.rules.lists.items()}
-        try:
-            exec(compile(source, "<rules>", "exec"), space)
-        except (SyntaxError, MemoryError, RecursionError):
-            raise Refused("the system nests too deeply; explicit search does not compile it") from None
+        source, space = self._made(lines)
         return Program(
             self.system,
             self.layout,
@@ -155,6 +191,33 @@ class _Compiler:
             {k - len(self.asked): k for ks in self.met.values() for k in ks},
             {k - 2 * len(self.asked): k for ks in self.reached.values() for k in ks},
         )
+
+    def graph(self, conditions: Sequence[Expr]) -> Graph:
+        init = self._init()
+        self.rules.labelled = True
+        units = _units(self.system)
+        self.unit_of = {key: k for k, key in enumerate(units)}
+        marks = Writer(self.layout.bits, 2)
+        reader = self.rules.reader(self.builder)
+        for k, condition in enumerate(conditions):
+            term = reader.term(condition, {})
+            marks.count([term])
+            with marks.scope(), marks.tests([] if term.const else [term]):
+                marks.line("pass" if term.const == 0 else f"h |= {1 << k}")
+        apart, body = self._body(marks.digits)
+        lines = [*init, *_grapher(apart, marks.lines, body)]
+        _, space = self._made(lines)
+        return Graph(self.system, self.layout, tuple(units.values()), space["init"], space["graph"])
+
+    def _made(self, lines: Sequence[str]) -> tuple[str, dict[str, Any]]:
+        """Return the text, and what it defines."""
+        source = "\n".join(lines) + "\n"
+        space: dict[str, Any] = {f"K{k}": tuple(codes(type_)) for type_, k in self.rules.lists.items()}
+        try:
+            exec(compile(source, "<rules>", "exec"), space)
+        except (SyntaxError, MemoryError, RecursionError):
+            raise Refused("the system nests too deeply; explicit search does not compile it") from None
+        return source, space
 
     def _init(self) -> list[str]:
         start = self.layout.encode(defaults(self.system))
@@ -199,8 +262,10 @@ class _Compiler:
                     raise Refused(
                         f"`{rule.name}` has infinitely many instances; explicit search cannot list them"
                     )
-            domains = [[self.rules.constant(b.type, v) for v in values_of(b.type)] for b in rule.params]
-            for values in itertools.product(*domains):
+            domains = [[(v, self.rules.constant(b.type, v)) for v in values_of(b.type)] for b in rule.params]
+            for pairs in itertools.product(*domains):
+                values = [term for _, term in pairs]
+                unit = self.unit_of.get(_unit_key(self.system, rule, [v for v, _ in pairs]), -1)
                 total += 1
                 if total > MOST_INSTANCES:
                     many = f"the system has more than {MOST_INSTANCES} instances of rules"
@@ -214,7 +279,7 @@ class _Compiler:
                 pins = [t for t in self.threads if known.known(t.offset, t.width) is not None or t.width == 0]
                 pin = actor if actor in pins else next(iter(pins), None) if actor is None else None
                 where = None if pin is None else (pin, known.known(pin.offset, pin.width) or 0)
-                yield Instance(rule, env, actor, where)
+                yield Instance(rule, env, actor, where, unit)
 
     def _actor(self, rule: Rule, values: Sequence[Term]) -> Thread | None:
         if rule.actor is None:
@@ -378,6 +443,41 @@ def _expander(body: Sequence[str], memories: Sequence[str], *, tracks: bool) -> 
     first = ["  b = t = 0"] if tracks else ["  pass"]
     after = ["  if b: held += s, b, t"] if tracks else []
     return [*start, *first, *_rendered(body, _stores("s")), *after, " return n"]
+
+
+def _grapher(apart: Sequence[str], marks: Sequence[str], body: Sequence[str]) -> list[str]:
+    head = ["def graph(states, out):", " for s in states:", *apart, "  h = 0", *marks, "  a = [h]"]
+    meaning = dict.fromkeys((MARK, COUNT, ASK, HELD, UNMOVED), "")
+    meaning[UNIT] = "u = $"
+    meaning[NEW] = meaning[NEW_IN_LOOP] = "a += u, t"
+    meaning[SAME] = "a += u, s"
+    meaning[FAULTY] = "a += u, -1"
+    return [*head, *_rendered(body, meaning), "  out(a)"]
+
+
+def _unit_key(system: System, rule: Rule, params: Sequence[Value]) -> tuple[str, tuple[Value, ...]]:
+    if not rule.fair:
+        return "", ()
+    if rule.actor is None:
+        return rule.name, tuple(params)
+    return rule.step, tuple(params[: system.families[rule.actor].index is not None])
+
+
+def _units(system: System) -> dict[tuple[str, tuple[Value, ...]], Unit]:
+    """Return all units, by the step or rule and the values of params that tell them apart."""
+    found: dict[tuple[str, tuple[Value, ...]], Unit] = {}
+    for rule in system.rules:
+        for values in itertools.product(*(values_of(b.type) for b in rule.params)) if rule.fair else ():
+            key = _unit_key(system, rule, values)
+            if key in found:
+                found[key] = replace(found[key], rules=found[key].rules | {rule.name})
+                continue
+            told = zip(rule.params, key[1], strict=False)
+            shown = ", ".join(show_value(b.type, v) for b, v in told)
+            found[key] = Unit(
+                f"{key[0]}[{shown}]" if shown else key[0], rule.fair, frozenset([rule.name]), key[1]
+            )
+    return found
 
 
 def _thawer(body: Sequence[str]) -> list[str]:

@@ -26,8 +26,8 @@ CASES = 32  # what one instance may be split into
 CASES_EACH = 8
 
 # Lines that differ between the functions; what follows `=` is an argument.
-NEW, NEW_IN_LOOP, FAULTY, COUNT, MARK = "NEW", "NEW_IN_LOOP", "FAULTY", "COUNT", "MARK"
-ASK, HELD, UNMOVED = "ASK=", "HELD=", "UNMOVED="
+NEW, NEW_IN_LOOP, FAULTY, COUNT, MARK, SAME = "NEW", "NEW_IN_LOOP", "FAULTY", "COUNT", "MARK", "SAME"
+ASK, HELD, UNMOVED, UNIT = "ASK=", "HELD=", "UNMOVED=", "UNIT="
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Instance:
     env: Mapping[str, Term]
     actor: Thread | None
     pin: tuple[Thread, int] | None
+    unit: int = -1  # what fairness counts as one, by its number
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ class RuleWriter:
     reached: Mapping[str, Sequence[int]]  # by rule: whether its guard holds somewhere
     met: Mapping[str, Sequence[int]]  # by rule: whether its assumptions too do
     starting: bool = False  # writing `init`
+    labelled: bool = False  # whether it is told which unit moves, and that a step changes nothing
     builder: Builder = field(default_factory=Builder)
     params: Params = field(default_factory=Params)
     lists: dict[Type, int] = field(default_factory=dict)  # types whose values are listed for loops, by number
@@ -87,6 +89,8 @@ class RuleWriter:
     def instance(self, out: Writer, b: Builder, instance: Instance) -> bool:
         """Write one instance; return whether it certainly makes a transition."""
         rule = instance.rule
+        if self.labelled:
+            out.line(f"{UNIT}{instance.unit}")
         tests = []
         for part in conjuncts(rule.guard):
             term = self.reader(b).term(part, instance.env)
@@ -330,6 +334,8 @@ class RuleWriter:
             if changes or self.starting:
                 out.line(f"t = {self._successor(out, b, changes)}")
                 out.line(NEW_IN_LOOP if out.loops else NEW)
+            elif self.labelled:
+                out.line(SAME)
 
     def _successor(self, out: Writer, b: Builder, changes: Sequence[tuple[int, int, Term]]) -> str:
         """Return the text of the new state: what is kept, plus constants, plus what is computed."""

@@ -108,8 +108,17 @@ def test_3_only_up_to_k_where_a_proof_was_asked_for(tmp_path: Path, capsys: Capt
 def test_3_no_engine_for_what_was_asked(tmp_path: Path, capsys: Capture) -> None:
     file = good(tmp_path)
     file.write_text(file.read_text() + "claim ends: eventually zapper at end;\n")
-    assert main(["check", str(file)]) == 3
-    assert "no engine yet for liveness" in " ".join(capsys.readouterr().out.split())
+    assert main(["check", str(file), "--engine", "bmc", "--claim", "ends"]) == 3
+    assert "'bmc' cannot decide what happens eventually" in " ".join(capsys.readouterr().out.split())
+
+
+def test_1_who_may_stand_still_for_ever_need_not_arrive(tmp_path: Path, capsys: Capture) -> None:
+    file = good(tmp_path)
+    file.write_text(file.read_text() + "claim ends: eventually zapper at end;\n")
+    assert main(["check", str(file), "--claim", "ends"]) == 1
+    shown = capsys.readouterr().out
+    assert "claim ends .......................... violated" in shown
+    assert "nothing is declared fair" in shown
 
 
 def test_a_check_types_mutants_and_a_proof_judges_them(tmp_path: Path, capsys: Capture) -> None:

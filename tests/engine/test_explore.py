@@ -192,7 +192,7 @@ def test_only_what_is_asked_is_answered() -> None:
     assert list(explore(counter(below(1, "a"), below(3, "b")), ("b",), Limits()).verdicts) == ["b"]
 
 
-def test_liveness_has_no_engine() -> None:
+def test_a_search_for_states_does_not_decide_liveness() -> None:
     found = verdict(counter(Property("live", Kind.LIVENESS, e.TRUE, "claim")), "live")
     assert isinstance(found, Unknown)
     assert found.cause == Cause.NO_ENGINE

@@ -206,7 +206,7 @@ def test_a_variant_keeps_its_claims_only_if_all_free_claims_hold_too() -> None:
     assert (found.verdict, found.claim) == ("breaks", "alone")
 
 
-def test_a_claim_without_an_engine_does_not_keep_others_from_being_judged() -> None:
+def test_a_claim_of_liveness_does_not_keep_others_from_being_judged() -> None:
     text = NETS.replace(" because one.held, two.held", "")
     text += "claim ends: eventually inside != {};\nmutant m breaks alone { drop one.held; drop two.held; }\n"
     assert verdicts(text) == {"mutant m": "caught"}

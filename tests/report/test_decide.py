@@ -109,12 +109,15 @@ def test_no_time_no_question(engines: Callable[..., Asked]) -> None:
     assert asked == []
 
 
-def test_liveness_has_no_engine_and_nobody_is_asked(engines: Callable[..., Asked]) -> None:
+def test_of_liveness_only_the_engine_for_it_is_asked(engines: Callable[..., Asked]) -> None:
     asked = engines(explore=HoldsUpTo(1))
-    verdict = decide(zap(), ["ends"], Limits()).answer.verdicts["ends"]
-    assert isinstance(verdict, Unknown)
-    assert verdict.cause == Cause.NO_ENGINE
+    decision = decide(zap(), ["ends"], Limits())
+    assert not isinstance(decision.answer.verdicts["ends"], Unknown)
+    assert decision.engines["ends"] == "live"
     assert asked == []
+    bounded = decide(zap(), ["ends"], Limits(), mode="bmc").answer.verdicts["ends"]
+    assert isinstance(bounded, Unknown)
+    assert bounded.cause == Cause.NO_ENGINE
 
 
 def test_so_many_steps_are_no_question_for_induction() -> None:
