@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from refine.core.system import System
+from refine.core.system import Kind, System
 from refine.engine.explore import explore
+from refine.engine.live import live
 from refine.engine.verdict import Answer, Limits, Proved, Reached, Violated
 from refine.lang.format import format as laid_out
 from refine.lang.load import load
@@ -50,10 +51,11 @@ def searched(path: Path, sizes: Mapping[str, int] | None = None, *, symmetry: bo
 @pytest.mark.parametrize("path", PROTOCOLS, ids=name)
 def test_a_protocol_is_proved_at_its_default_size(path: Path) -> None:
     answer = searched(path)
+    system = lowered(path)
+    ever = [p.name for p in system.properties if p.kind is Kind.LIVENESS]
+    verdicts = {**answer.verdicts, **(live(system, ever, Limits()).verdicts if ever else {})}
     others = {
-        claim: verdict
-        for claim, verdict in answer.verdicts.items()
-        if not isinstance(verdict, Proved | Reached)
+        claim: verdict for claim, verdict in verdicts.items() if not isinstance(verdict, Proved | Reached)
     }
     assert not others
     assert any(isinstance(verdict, Reached) for verdict in answer.verdicts.values())

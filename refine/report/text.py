@@ -160,7 +160,7 @@ def _reason(one: Outcome) -> str:
     """Why, or how, where there is more to say than how many states there are."""
     match one.word:
         case "proved":
-            return one.why if one.engine != "explore" else ""
+            return one.why if one.engine not in ("explore", "live") else ""
         case "unknown":
             return one.why or one.cause
         case _:

@@ -472,12 +472,21 @@ def _units(system: System) -> dict[tuple[str, tuple[Value, ...]], Unit]:
             if key in found:
                 found[key] = replace(found[key], rules=found[key].rules | {rule.name})
                 continue
-            told = zip(rule.params, key[1], strict=False)
-            shown = ", ".join(show_value(b.type, v) for b, v in told)
-            found[key] = Unit(
-                f"{key[0]}[{shown}]" if shown else key[0], rule.fair, frozenset([rule.name]), key[1]
-            )
+            found[key] = Unit(_unit_name(system, rule, key[1]), rule.fair, frozenset([rule.name]), key[1])
     return found
+
+
+def _unit_name(system: System, rule: Rule, params: Sequence[Value]) -> str:
+    """Return `guest[0].fault`, `door.open`, or of a rule `deliver(v = vcpu#0)`."""
+    if rule.actor is None:
+        told = [
+            f"{b.name.partition(chr(39))[0]} = {show_value(b.type, v)}"
+            for b, v in zip(rule.params, params, strict=True)
+        ]
+        return f"{rule.name}({', '.join(told)})" if told else rule.name
+    family = system.families[rule.actor].name
+    member = f"[{params[0]}]" if params else ""
+    return f"{family}{member}.{rule.step.removeprefix(f'{family}.')}"
 
 
 def _thawer(body: Sequence[str]) -> list[str]:

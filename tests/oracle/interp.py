@@ -230,7 +230,10 @@ def faults(graph: Graph) -> set[tuple[int, str]]:
 
 
 def violations(graph: Graph) -> dict[str, bool]:
-    """For each claim and lemma whether it is violated, for each reach whether it is reached."""
+    """For each claim and lemma whether it is violated, for each reach whether it is reached.
+
+    What happens eventually is no matter of single states, and is left out.
+    """
     program = graph.program
     worlds = [graph.world(s) for s in graph.states]
     found: dict[str, bool] = {}
@@ -238,6 +241,8 @@ def violations(graph: Graph) -> dict[str, bool]:
         for item in module.items:
             scopes = program.elements(module)
             match item:
+                case ast.Claim(property=ast.Eventually() | ast.LeadsTo()):
+                    pass
                 case ast.Claim(_, name, _, prop):
                     found[module.path(name.name)] = any(_violated(graph, worlds, s, prop) for s in scopes)
                 case ast.Reach(name, _, cond):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refine.core.system import State, System
+from refine.core.system import Kind, State, System
 from refine.engine.explore import explore
 from refine.engine.verdict import Answer, Limits, Proved, Reached, Vacuous, Violated
 from refine.run.eval import defaults, initial, successors
@@ -59,8 +59,9 @@ def solver_differences(system: System, most: int) -> list[str]:
 
 
 def searched(system: System, *, symmetry: bool) -> Answer:
-    """Every verdict of the explicit search."""
-    return explore(system, None, Limits(), symmetry=symmetry)
+    """Every verdict of the explicit search, which does not decide liveness."""
+    names = [p.name for p in system.properties if p.kind is not Kind.LIVENESS]
+    return explore(system, names, Limits(), symmetry=symmetry)
 
 
 def refuted(answer: Answer) -> dict[str, bool]:
