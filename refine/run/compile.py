@@ -30,6 +30,7 @@ from typing import Any
 
 from refine.core.expr import Expr, Op
 from refine.core.fold import variables
+from refine.core.show import plain_names
 from refine.core.system import Kind, Property, Rule, System
 from refine.core.types import Array, Value, cardinality, domain_values, show_value
 from refine.run.code import Builder
@@ -479,9 +480,9 @@ def _units(system: System) -> dict[tuple[str, tuple[Value, ...]], Unit]:
 def _unit_name(system: System, rule: Rule, params: Sequence[Value]) -> str:
     """Return `guest[0].fault`, `door.open`, or of a rule `deliver(v = vcpu#0)`."""
     if rule.actor is None:
+        names = plain_names(b.name for b in rule.params)
         told = [
-            f"{b.name.partition(chr(39))[0]} = {show_value(b.type, v)}"
-            for b, v in zip(rule.params, params, strict=True)
+            f"{names[b.name]} = {show_value(b.type, v)}" for b, v in zip(rule.params, params, strict=True)
         ]
         return f"{rule.name}({', '.join(told)})" if told else rule.name
     family = system.families[rule.actor].name
