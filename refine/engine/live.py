@@ -93,8 +93,10 @@ class _Graph:
 
     def explore(self) -> None:
         """See all there is; `_Halt` at a limit."""
-        self.program.init(self.parents, self.starts.append, lambda _: None, {})
-        front = [s for s in self.starts if not s >> self.program.layout.bits]
+        undefined: list[int] = []
+        self.program.init(self.parents, self.starts.append, undefined.append, {})
+        self.faulty = bool(undefined)
+        front = list(self.starts)
         while front:
             following: list[int] = []
             for position in range(0, len(front), CHUNK):
@@ -211,7 +213,7 @@ class _Graph:
 
 
 def _verdict(graph: _Graph, p: Property, goal: int, given: int) -> Verdict:
-    if not graph.starts:
+    if not graph.starts and not graph.faulty:
         return Vacuous("there is no initial state")
     holds = graph.holds
 
@@ -219,7 +221,7 @@ def _verdict(graph: _Graph, p: Property, goal: int, given: int) -> Verdict:
         return not holds[state] & goal
 
     begins = [s for s in (holds if p.given is not None else graph.starts) if s in holds and holds[s] & given]
-    if p.given is not None and not begins:
+    if p.given is not None and not begins and not graph.faulty:
         return Vacuous("what should lead to it never happens")
     reached = graph.closure(begins, away)
     order = {state: n for n, state in enumerate(reached)}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from refine.core import expr as e
 from refine.core.expr import Binder
-from refine.core.system import Family, Kind, Property, Rule, State, System, Var
+from refine.core.system import Family, Fault, Kind, Place, Property, Rule, State, System, Var
 from refine.core.types import BOOL, Array, Enum, Index
 from refine.engine import live as module
 from refine.engine.decide import decide
@@ -389,6 +389,14 @@ claim done: eventually t at end;
     assert isinstance(verdict(text, "done"), Unknown)
     made = system(text)
     assert isinstance(decide(made, ["defined"], Limits()).answer.verdicts["defined"], Violated)
+
+
+def test_nor_where_the_beginning_is_undefined() -> None:
+    made = system(COUNTER.replace("FAIR", "fair"))
+    ends = replace(made.init, faults=(Fault(e.TRUE, 0),))
+    lost = replace(made, init=ends, places=(Place("init", "nothing to begin with"), *made.places))
+    answer = live(lost, None, Limits())
+    assert all(isinstance(found, Unknown) for found in answer.verdicts.values())
 
 
 def test_limits_and_engines_that_see_only_some_steps_leave_it_open() -> None:
