@@ -107,6 +107,9 @@ class Property:
     )
     places: tuple[int, ...] = ()  # FAULT: the places that count
     given: Expr | None = None  # LIVENESS
+    each: tuple[
+        Binder, ...
+    ] = ()  # LIVENESS: params of `cond` and `given`; it is claimed for all their values
     using: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
     cites: tuple[str, ...] = ()

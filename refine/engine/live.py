@@ -18,11 +18,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
+from itertools import product
 from operator import and_, or_
 
 from refine.core import expr as e
+from refine.core.expr import Expr
+from refine.core.fold import substitute
+from refine.core.show import plain_names
 from refine.core.system import Kind, Property, State, System
 from refine.core.trace import Event, Trace
+from refine.core.types import show_value
 from refine.engine.replay import Inconsistent, check
 from refine.engine.verdict import (
     Answer,
@@ -37,7 +42,7 @@ from refine.engine.verdict import (
     Violated,
 )
 from refine.run.compile import Graph, compile_graph
-from refine.run.eval import Refused, initial, successors
+from refine.run.eval import Refused, initial, successors, values_of
 
 CHUNK = 2048  # states between two looks at the clock
 MOST = 1_000_000  # states, whose steps are all kept
@@ -54,17 +59,51 @@ def live(
     if limits.steps is not None:
         why = Unknown("what happens eventually takes all states, not those of some steps", Cause.LIMIT)
         return Answer({p.name: why for p in asked})
-    conditions = [x for p in asked for x in (p.cond, e.TRUE if p.given is None else p.given)]
+    elements = [one for p in asked for one in _elements(p)]
+    conditions = [x for one in elements for x in (one.goal, one.given)]
     try:
         graph = _Graph(compile_graph(system, conditions), limits, progress)
         graph.explore()
-        verdicts = {p.name: _verdict(graph, p, 1 << 2 * k, 2 << 2 * k) for k, p in enumerate(asked)}
+        found = [_verdict(graph, one, 1 << 2 * k, 2 << 2 * k) for k, one in enumerate(elements)]
+        verdicts = {
+            p.name: _all_of([v for one, v in zip(elements, found, strict=True) if one.property is p])
+            for p in asked
+        }
         edges = sum(map(len, graph.edges.values()))
         return Answer(verdicts, len(graph.parents), edges, graph.depth, complete=True)
     except Refused as refused:
         return Answer({p.name: Unknown(str(refused), Cause.UNDECIDED) for p in asked})
     except _Halt as halt:
         return Answer({p.name: Unknown(halt.why, halt.cause) for p in asked})
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """What a claim says of one element, or of nothing in particular."""
+
+    property: Property
+    goal: Expr
+    given: Expr
+    told: str  # `v = vcpu#0`
+
+
+def _elements(p: Property) -> Iterator[_Element]:
+    names = plain_names(b.name for b in p.each)
+    for values in product(*(values_of(b.type) for b in p.each)):
+        bound = list(zip(p.each, values, strict=True))
+        params = {b.name: e.const(b.type, value) for b, value in bound}
+        given = e.TRUE if p.given is None else substitute(p.given, params)
+        told = ", ".join(f"{names[b.name]} = {show_value(b.type, value)}" for b, value in bound)
+        yield _Element(p, substitute(p.cond, params), given, told)
+
+
+def _all_of(found: Sequence[Verdict]) -> Verdict:
+    """What holds of each element: violated if it is for one, proved if for all; vacuous if it says nothing of any."""
+    for kind in (Violated, Unknown, Proved):
+        first = next((v for v in found if isinstance(v, kind)), None)
+        if first is not None:
+            return first
+    return found[0] if found else Vacuous("there is no element of which it could speak")
 
 
 class _Halt(Exception):
@@ -212,7 +251,8 @@ class _Graph:
                     yield 1 << unit
 
 
-def _verdict(graph: _Graph, p: Property, goal: int, given: int) -> Verdict:
+def _verdict(graph: _Graph, one: _Element, goal: int, given: int) -> Verdict:
+    p = one.property
     if not graph.starts and not graph.faulty:
         return Vacuous("there is no initial state")
     holds = graph.holds
@@ -227,7 +267,7 @@ def _verdict(graph: _Graph, p: Property, goal: int, given: int) -> Verdict:
     order = {state: n for n, state in enumerate(reached)}
     nearest = min(graph.fair(set(reached)), key=lambda part: min(map(order.__getitem__, part)), default=None)
     if nearest is not None:
-        return Violated(_Lasso(graph, p, reached, nearest).trace())
+        return Violated(_Lasso(graph, one, reached, nearest).trace())
     if graph.faulty:
         return Unknown("some runs end at what is undefined", Cause.UNDECIDED)
     return Proved(f"no fair run of all {len(holds)} states keeps away from it")
@@ -241,7 +281,7 @@ class _Lasso:
     """A run into a component, and round in it, so that every unit gets what fairness asks."""
 
     graph: _Graph
-    property: Property
+    element: _Element
     reached: Mapping[int, int]
     component: set[int]
 
@@ -322,7 +362,13 @@ class _Lasso:
             events.append(event)
             state = event.state
         run = Trace(
-            system, choices, first, tuple(events), self.property.name, tuple(self._why(round_)), len(stem)
+            system,
+            choices,
+            first,
+            tuple(events),
+            self.element.property.name,
+            tuple(self._why(round_)),
+            len(stem),
         )
         return check(run)
 
@@ -336,6 +382,8 @@ class _Lasso:
 
     def _why(self, round_: Sequence[Edge]) -> Iterator[str]:
         """What fairness is relied upon: what each fair unit gets."""
+        if self.element.told:
+            yield f"with {self.element.told}"
         units = self.graph.program.units
         taken = [units[k].name for k in sorted({unit for unit, _ in round_ if unit >= 0})]
         if not units:

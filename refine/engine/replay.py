@@ -6,6 +6,7 @@ Nothing here knows how the run was found. A trace that does not replay is a cont
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import TypeAlias
 
 from refine.core.system import Kind, Property, Rule, State, System
@@ -20,6 +21,7 @@ from refine.run.eval import (
     havoc_fails,
     step,
     successors,
+    values_of,
 )
 
 Unit: TypeAlias = tuple[str, tuple[object, ...]]  # how fair, and what
@@ -135,11 +137,7 @@ def _for_ever(trace: Trace, found: Property) -> Iterator[str]:
         yield "the run is undefined somewhere"
         return
     values = [as_valuation(system, state) for state in states]
-    came = [bool(evaluate(found.cond, v)) for v in values]
-    begins = [
-        k for k, v in enumerate(values) if (k == 0 if found.given is None else evaluate(found.given, v))
-    ]
-    if not any(not any(came[min(k, loop) :]) for k in begins):
+    if not any(_stays_away(found, values, loop, params) for params in _elements(found)):
         yield "what is to come comes"
     able = [_able(system, state) for state in states[loop:]]
     rules = {rule.name: rule for rule in system.rules}
@@ -147,6 +145,22 @@ def _for_ever(trace: Trace, found: Property) -> Iterator[str]:
     for fair, unit in sorted({u for here in able for u in here} - taken, key=str):
         if fair == "strong" or all((fair, unit) in here for here in able):
             yield f"the run is not fair to {unit}"
+
+
+def _elements(found: Property) -> Iterator[Valuation]:
+    names = [b.name for b in found.each]
+    for values in product(*(values_of(b.type) for b in found.each)):
+        yield dict(zip(names, values, strict=True))
+
+
+def _stays_away(found: Property, values: Sequence[Valuation], loop: int, params: Valuation) -> bool:
+    came = [bool(evaluate(found.cond, v, params=params)) for v in values]
+    begins = [
+        k
+        for k, v in enumerate(values)
+        if (k == 0 if found.given is None else evaluate(found.given, v, params=params))
+    ]
+    return any(not any(came[min(k, loop) :]) for k in begins)
 
 
 def _able(system: System, state: State) -> set[Unit]:

@@ -138,6 +138,9 @@ def property_(prop: ast.PropertyExpr, style: Style = _ALONE) -> Doc:
             return (f"step of {', '.join(map(str, steps))}: ", expression(cond, style=style))
         case ast.Eventually(cond):
             return ("eventually ", expression(cond, style=style))
+        case ast.EachLive(binders, inner):
+            told = ", ".join(f"{b.name.name} in {format_type(b.type)}" for b in binders if b.type is not None)
+            return (f"for each {told}: ", property_(inner, style))
         case ast.LeadsTo(before, after):
             second = ("leads to ", expression(after, style=style))
             return group(

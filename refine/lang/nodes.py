@@ -351,6 +351,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "step_property": lambda c, span: ast.StepProperty(c[0] or (), c[1], span=span),
         "eventually": _node(ast.Eventually),
         "leads_to": _node(ast.LeadsTo),
+        "each_live": lambda c, span: ast.EachLive(c[0], c[1], span=span),
         "because": _path_clause("because"),
         "redundant": _path_clause("redundant"),
         "using": _path_clause("using"),

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from refine.core import expr as e
 from refine.core import system as core
-from refine.core.expr import Expr
+from refine.core.expr import Binder, Expr
 from refine.lang import ast
 from refine.lang.access import indexed_instance
 from refine.lang.calls import apply
-from refine.lang.context import Abort, Context, Term
+from refine.lang.context import Abort, Context, Term, domain_type
 from refine.lang.declared import Declared, RuleSource, Stated
 from refine.lang.elements import Element, shown
 from refine.lang.exprs import Typer
 from refine.lang.flow import Flow
 from refine.lang.paths import Steps
-from refine.lang.scope import Function, Instance, Scope
+from refine.lang.scope import Bound, Function, Instance, Scope
 from refine.text.diag import suggest
 
 
@@ -68,7 +68,7 @@ class Properties:
 
     def claim(self, stated: Stated, decl: ast.Claim, scope: Scope) -> core.Property:
         of: tuple[str, ...] | None = None
-        kind, given = core.Kind.STATE, None
+        kind = core.Kind.STATE
         match decl.property:
             case ast.Always(cond):
                 term = self.condition(cond, scope)
@@ -83,28 +83,50 @@ class Properties:
                     else None
                 )
                 term = self.condition(cond, scope, old_ok=True)
-            case ast.Eventually(cond):
-                kind = core.Kind.LIVENESS
-                term = self.condition(cond, scope)
-            case ast.LeadsTo(before, after):
-                kind = core.Kind.LIVENESS
-                first, term = self.condition(before, scope), self.condition(after, scope)
-                # Where it is undefined, it may hold.
-                given = e.or_(first.expr, *(c.bad for c in first.checks))
+            case ast.Eventually() | ast.LeadsTo() | ast.EachLive():
+                return self.live(stated, decl, decl.property, scope)
             case _:
                 assert_never(decl.property)
-        if kind is core.Kind.LIVENESS and stated.dims:
-            message = "a claim of liveness cannot yet stand in the type of an array of instances"
-            self.cx.fail("E0901", message, decl.property.span)
         holds = e.and_(term.expr, *(e.not_(c.bad) for c in term.checks))
         for binder in reversed(stated.dims):
             holds = e.forall(binder, holds)
+        return self.made(stated, decl, kind, holds, of)
+
+    def live(
+        self,
+        stated: Stated,
+        decl: ast.Claim,
+        prop: ast.Eventually | ast.LeadsTo | ast.EachLive,
+        scope: Scope,
+    ) -> core.Property:
+        each = list(stated.dims)
+        if isinstance(prop, ast.EachLive):
+            for binder in prop.binders:
+                assert binder.type is not None, "the grammar asks for one"
+                made = Binder(self.cx.fresh(binder.name.name), domain_type(self.cx, scope, binder.type))
+                each.append(made)
+                scope = scope.child(**{binder.name.name: Bound(e.param(made.name, made.type))})
+            prop = prop.property
+        given = None
+        if isinstance(prop, ast.LeadsTo):
+            first, term = self.condition(prop.before, scope), self.condition(prop.after, scope)
+            # Where it is undefined, it may hold.
+            given = e.or_(first.expr, *(c.bad for c in first.checks))
+        else:
+            term = self.condition(prop.cond, scope)
+        holds = e.and_(term.expr, *(e.not_(c.bad) for c in term.checks))
+        found = self.made(stated, decl, core.Kind.LIVENESS, holds, None)
+        return replace(found, given=given, each=tuple(each))
+
+    def made(
+        self, stated: Stated, decl: ast.Claim, kind: core.Kind, holds: Expr, of: tuple[str, ...] | None
+    ) -> core.Property:
         prefix = stated.name.rpartition(".")[0]
         return core.Property(
             stated.name, kind, holds, decl.role, decl.doc.value if decl.doc else "", of,
             using=tuple(f"{prefix}.{p}" if prefix else str(p) for p in decl.using),
             because=tuple(str(p) for p in decl.because), cites=tuple(c.value for c in decl.cites),
-            text=" ".join(decl.property.span.text.split()), span=decl.span, given=given,
+            text=" ".join(decl.property.span.text.split()), span=decl.span,
         )  # fmt: skip
 
     def assume(self, stated: Stated) -> core.Assume | None:

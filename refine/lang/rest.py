@@ -21,7 +21,7 @@ MOST_ROUNDS = 20  # declarations that are left out, one after the other
 _BEGINS = re.compile(r"^[A-Za-z_]", re.MULTILINE)  # a declaration begins at the margin
 # A declaration whose own name can be seen; of any other, nobody can tell which name is lost.
 _NAMED = re.compile(
-    r"((?:shared|ghost)\s+[^=]*?[\w>?]\s+|(?!shared\b|ghost\b)(?:(?:strong\s+)?fair\s+|adversary\s+\w+\s+)*[a-z_]\w*(?:<[^;{]*>)?\s+)[A-Za-z_]\w*\s*[^\w\s]"
+    r"((?:shared|ghost)\s+[^=]*?[\w>?]\s+|(?!shared\b|ghost\b)(?:(?:strong\s+)?fair\s+|adversary\s+\w+\s+)*[a-z_]\w*(?:<[^;{]*>)?\s+)[A-Za-z_]\w*\s*[\[=;{(<\":]"
 )
 _UNKNOWN = "E02"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

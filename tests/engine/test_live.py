@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import combinations
 
@@ -79,6 +79,11 @@ def crew_of(seed: int) -> System:
             updates=tuple(updates), actor=1, step=f"many.{choose.randrange(3)}", fair=fair[2],
         )  # fmt: skip
 
+    some = Binder("some", CREW)
+
+    def at() -> e.Expr:
+        return e.eq(e.select(many, e.param("some", CREW)), e.const(PC, choose.randrange(3)))
+
     goals = tests()
     return System(
         name="crew",
@@ -89,6 +94,10 @@ def crew_of(seed: int) -> System:
         properties=(
             Property("comes", Kind.LIVENESS, choose.choice(goals), "claim"),
             Property("follows", Kind.LIVENESS, choose.choice(goals), "claim", given=choose.choice(tests())),
+            Property(
+                "of_each", Kind.LIVENESS, e.and_(at(), choose.choice(goals)), "claim",
+                given=choose.choice([None, at(), e.not_(at())]), each=(some,),
+            ),
         ),
         places=(),
         families=(Family("one", None, "one", frozenset(), frozenset(range(3))),
@@ -106,6 +115,12 @@ def unit(system: System, rule: Rule, params: tuple[object, ...]) -> Unit:
 
 
 def by_definition(system: System, p: Property) -> bool | None:
+    """Whether some fair run keeps away for some element."""
+    found = [of_one(system, p, {b.name: v for b in p.each}) for v in (range(2) if p.each else [0])]
+    return True if True in found else None if None in found else False
+
+
+def of_one(system: System, p: Property, params: Mapping[str, int]) -> bool | None:
     """Whether some fair run keeps away, from the definition: some set of states in which it goes round.
 
     A run visits some states again and again; these are connected by steps among them, or it stands still in one. To
@@ -114,14 +129,14 @@ def by_definition(system: System, p: Property) -> bool | None:
     states: dict[State, None] = dict.fromkeys(s for _, s in initial(system))
     steps: list[tuple[State, Unit, State]] = []
     for here in (queue := list(states)):
-        for rule, params, _, after in successors(system, here):
-            steps.append((here, unit(system, rule, tuple(params)), after))
+        for rule, given_, _, after in successors(system, here):
+            steps.append((here, unit(system, rule, tuple(given_)), after))
             if after not in states:
                 states[after] = None
                 queue.append(after)
-    goal = {s for s in states if evaluate(p.cond, as_valuation(system, s))}
+    goal = {s for s in states if evaluate(p.cond, as_valuation(system, s), params=params)}
     starts = [s for _, s in initial(system)] if p.given is None else [
-        s for s in states if evaluate(p.given, as_valuation(system, s))
+        s for s in states if evaluate(p.given, as_valuation(system, s), params=params)
     ]  # fmt: skip
     away = set(starts) - goal
     grown = True
@@ -349,6 +364,8 @@ TAKE thread guest[v in vcpu] {
     }
 }
 claim served: eventually guest[vcpu#0] at give;
+claim each_served: for each v in vcpu: eventually guest[v] at give;
+claim each_returned: for each v in vcpu: owner == v leads to owner == none;
 claim somebody: eventually exists v in vcpu. guest[v] at give;
 claim returned: owner != none leads to owner == none;
 """
@@ -364,6 +381,11 @@ def test_whoever_starves_is_told_from_who_is_served() -> None:
     assert isinstance(verdict(weak, "somebody"), Proved)
     assert isinstance(verdict(weak, "returned"), Proved)
     assert isinstance(verdict(TURNS.replace("TAKE", "strong fair"), "served"), Proved)
+    each = verdict(weak, "each_served")
+    assert isinstance(each, Violated)
+    assert each.trace.why[0].startswith("with v = vcpu#")
+    assert isinstance(verdict(weak, "each_returned"), Proved)
+    assert isinstance(verdict(TURNS.replace("TAKE", "strong fair"), "each_served"), Proved)
 
 
 def test_a_fair_rule_is_fair_to_each_of_its_instances() -> None:

@@ -241,7 +241,7 @@ def violations(graph: Graph) -> dict[str, bool]:
         for item in module.items:
             scopes = program.elements(module)
             match item:
-                case ast.Claim(property=ast.Eventually() | ast.LeadsTo()):
+                case ast.Claim(property=ast.Eventually() | ast.LeadsTo() | ast.EachLive()):
                     pass
                 case ast.Claim(_, name, _, prop):
                     found[module.path(name.name)] = any(_violated(graph, worlds, s, prop) for s in scopes)

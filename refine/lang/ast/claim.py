@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from refine.lang.ast.expr import Expr
+from refine.lang.ast.expr import Binder, Expr
 from refine.lang.ast.node import Ident, Path, Text, spanned
 from refine.lang.ast.stmt import Block
 from refine.text.span import Span
@@ -57,7 +57,16 @@ class LeadsTo:
     span: Span = spanned()
 
 
-PropertyExpr: TypeAlias = Always | Never | After | StepProperty | Eventually | LeadsTo
+@dataclass(frozen=True, slots=True)
+class EachLive:
+    """`for each v in vcpu: …`: of each element, what happens eventually."""
+
+    binders: tuple[Binder, ...]
+    property: Eventually | LeadsTo
+    span: Span = spanned()
+
+
+PropertyExpr: TypeAlias = Always | Never | After | StepProperty | Eventually | LeadsTo | EachLive
 
 
 @dataclass(frozen=True, slots=True)
