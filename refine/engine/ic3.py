@@ -1,0 +1,524 @@
+"""IC3: proves on its own, by clauses that no state reachable in so many steps breaks, until they hold for ever.
+
+Frame i is a set of clauses that hold in all states reachable within i steps; frame 0 is the initial states themselves.
+A cube, a conjunction of literals, that leads to a bad transition and cannot be reached from the frame before is
+excluded, and with it as much as possible. Where the system is closed under renaming the elements of an index type, each
+clause is learned together with all its renamings: frames are closed under renaming, too, so that what holds of one
+clause holds of its orbit. NOTE(orbit)
+
+Why a proof is one: when a frame equals its successor, its clauses hold initially, survive each step, and exclude each
+bad transition. That is asked again, of a fresh solver, before anything is called proved.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TypeAlias
+
+from refine.core.symmetry import symmetric_types
+from refine.core.system import Kind, Property, State, System
+from refine.core.trace import Event, Trace
+from refine.core.types import Index
+from refine.engine.bmc import CAUSES, Bounded, decline
+from refine.engine.replay import Inconsistent, check
+from refine.engine.verdict import (
+    Answer,
+    Cause,
+    Limits,
+    Progress,
+    Proved,
+    Reached,
+    Tick,
+    Unknown,
+    Vacuous,
+    Verdict,
+    Violated,
+)
+from refine.run.eval import step as explicit_step
+from refine.smt.cells import Cells, Unbounded
+from refine.smt.decode import Model
+from refine.smt.gates import NotBits
+from refine.smt.relation import Relation
+from refine.smt.sat import MANY, Clauses, SatSolver
+from refine.smt.shape import constants
+from refine.smt.solver import Budget, Reason, Status
+from refine.smt.term import Term
+from refine.smt.unroll import Frame, TooLarge, Unrolling
+
+Cube: TypeAlias = frozenset[int]  # literals of `Cells`: all of them hold
+
+ORBIT = 2_000  # renamings of one clause that are learned with it, at most
+HYPOTHESIS = 100  # renamings that a clause may rest on when it is asked whether it survives a step
+SHORTER = 20_000  # conflicts that looking for a shorter run may cost
+RENEW = 3_000  # retired literals after which the solver is made anew
+
+
+class _Stopped(Exception):
+    """The budget is used up, or somebody has interrupted."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class _Scattered(Exception):
+    """A clause with too many renamings to be learned together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Duty:
+    """A cube to be excluded: from each of its states, `model` leads into `then`, or breaks `broken`."""
+
+    cube: Cube
+    model: Mapping[str, bool | int]
+    then: Duty | None
+    broken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """What a proof consists of: clauses, each given by the cubes of its orbit, which it excludes."""
+
+    orbits: tuple[tuple[Cube, ...], ...]
+
+
+@dataclass(slots=True)
+class _Frame:
+    """The clauses that hold up to here and were not shown to hold further: by their least cube, all of the orbit."""
+
+    active: int
+    orbits: dict[Cube, tuple[Cube, ...]] = field(default_factory=dict)
+
+
+def ic3(
+    system: System,
+    names: Iterable[str],
+    limits: Limits,
+    progress: Progress | None = None,
+    *,
+    symmetry: bool = True,
+) -> Answer:
+    """The verdicts on the properties called `names`, proved together."""
+    asked = list(dict.fromkeys(names))
+    properties = [system.property(name) for name in asked]
+    verdicts: dict[str, Verdict] = {}
+    for p in properties:
+        declined = decline(p) or _decline(p)
+        if declined is not None:
+            verdicts[p.name] = declined
+    left = [p for p in properties if p.name not in verdicts]
+    if not left:
+        return Answer(verdicts)
+    try:
+        search = Search(system, left, Budget(limits.resources, limits.deadline), progress, symmetry=symmetry)
+    except (NotBits, Unbounded):
+        why = "IC3 needs variables of finitely many values"
+        return Answer(verdicts | {p.name: Unknown(why, Cause.NO_ENGINE) for p in left})
+    except TooLarge as why:
+        return Answer(verdicts | {p.name: Unknown(str(why), Cause.LIMIT) for p in left})
+    try:
+        search.run()
+    except _Scattered:
+        return ic3(system, asked, limits, progress, symmetry=False)
+    return Answer(
+        {name: (verdicts | search.verdicts)[name] for name in asked},
+        depth=search.depth,
+        symmetry=tuple(t.name for t in search.symmetric),
+    )
+
+
+def _decline(p: Property) -> Verdict | None:
+    if p.kind is Kind.SATISFIABLE:
+        return Unknown("IC3 does not ask whether choices exist", Cause.NO_ENGINE)
+    return None
+
+
+class Search:
+    """One run: the frames, and what is still to be decided."""
+
+    def __init__(
+        self,
+        system: System,
+        properties: Sequence[Property],
+        budget: Budget,
+        progress: Progress | None = None,
+        *,
+        symmetry: bool = True,
+    ) -> None:
+        self.verdicts: dict[str, Verdict] = {}
+        self.depth = 0
+        self.invariant: Invariant | None = None
+        self.queries = 0
+        self._system = system
+        self._progress = progress
+        self._budget = budget
+        self._pending = {p.name: p for p in properties}
+        self.cells = Cells(system)
+        types = symmetric_types(system, ()).types if symmetry else ()
+        self.symmetric: tuple[Index, ...] = tuple(t for t in types if self.cells.may_rename(t))
+        self._swaps = [self.cells.renamed(t, _swap(t, k)) for t in self.symmetric for k in range(t.size - 1)]
+        self._relation = Relation(system, self.cells, properties)
+        self._clauses = Clauses(self._relation.blaster.gates, budget, MANY)
+        self._frames: list[_Frame] = [_Frame(self._relation.start)]
+        self._for_ever: dict[Cube, tuple[Cube, ...]] = {}
+        self._retired = 0
+        self._uses: dict[int, int] = {}
+        for literal in self._relation.always:
+            self._clauses.add([literal])
+        self._clauses.tell(self._relation.now[1:])
+
+    # --- verdicts -------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Decide everything, or as much as the budget allows."""
+        try:
+            if self._begin():
+                self._search()
+        except _Stopped as stop:
+            for name in self._pending:
+                told = f"{stop.reason.value}; no run of {self.depth} steps or fewer breaks it"
+                self.verdicts[name] = Unknown(told, CAUSES[stop.reason])
+            self._pending.clear()
+
+    def _begin(self) -> bool:
+        """Look at the initial states; False where that is all there is to do."""
+        q = self._relation
+        if not self._solve([q.begins]):
+            for p in self._pending.values():
+                self.verdicts[p.name] = Vacuous(
+                    "there is no initial state: nothing satisfies the conditions of the initial action"
+                )
+            self._pending.clear()
+            return False
+        for name in list(self._pending):
+            if self._solve([q.bad_at_once[name]]):
+                self._violated(name, Duty(frozenset(), self._inputs(), None, name))
+        return bool(self._pending)
+
+    def _search(self) -> None:
+        while self._pending:
+            self._tick()
+            self._clear()
+            if not self._pending:
+                return
+            if self._spread():
+                self._proved()
+                return
+            self.depth += 1
+
+    def _proved(self) -> None:
+        orbits = tuple(self._for_ever.values())
+        self.invariant = Invariant(orbits)
+        recheck(self._system, list(self._pending.values()), self.cells, self.invariant)
+        clauses = sum(map(len, orbits))
+        folded = f", {len(orbits)} under symmetry" if self.symmetric and clauses > len(orbits) else ""
+        how = f"IC3, {clauses} clause{'' if clauses == 1 else 's'}{folded}"
+        for p in self._pending.values():
+            self.verdicts[p.name] = (
+                Vacuous(f"no state satisfies it, by {how}") if p.kind is Kind.REACH else Proved(how)
+            )
+        self._pending.clear()
+
+    def _violated(self, name: str, duty: Duty | None) -> None:
+        """A run that breaks `name`: the chain of duties, carried out by the reference semantics."""
+        p = self._pending.pop(name)
+        trace = check(self._run(name, duty))
+        steps = len(trace.events)
+        if steps > 1:
+            shorter = Bounded(self._system, [p], Budget(SHORTER, self._budget.deadline))
+            shorter.run(steps - 1)
+            found = shorter.verdicts.get(name)
+            if isinstance(found, Violated | Reached):
+                trace = found.trace
+        self.verdicts[name] = Reached(trace) if p.kind is Kind.REACH else Violated(trace)
+
+    def _run(self, name: str, duty: Duty | None) -> Trace:
+        q, events = self._relation, []
+        assert duty is not None, "a run begins somewhere"
+        model = Model(q.unrolling, constants(duty.model, q.unrolling.terms), {})
+        choices = model.binders(model.case(q.init))[1]
+        here: State | None = model.state(q.init.after, model.state(q.init.before, None))
+        assert here is not None, "the initial action leads somewhere"
+        start, now = here, duty.then
+        while now is not None:
+            model = Model(q.unrolling, constants(now.model, q.unrolling.terms), {})
+            case = model.case(q.step)
+            params, chosen = model.binders(case)
+            after = explicit_step(self._system, case.rule, here, params, chosen)
+            if after is None:
+                raise Inconsistent(f"IC3's run that breaks `{name}` cannot take `{case.rule.name}`")
+            here = after
+            events.append(Event(case.rule.name, params, chosen, here))
+            now = now.then
+        return Trace(self._system, choices, start, tuple(events), name)
+
+    def _tick(self) -> None:
+        if self._progress is not None:
+            clauses = sum(len(f.orbits) for f in self._frames[1:]) + len(self._for_ever)
+            self._progress(Tick("ic3", self.depth, clauses, len(self._pending)))
+
+    # --- frames ---------------------------------------------------------------------------------------------
+
+    def _clear(self) -> None:
+        """Exclude all that leads from the last frame to a bad transition, or find the run that it is."""
+        q = self._relation
+        for name in list(self._pending):
+            while name in self._pending and self._solve([*self._within(self.depth), q.bad[name]]):
+                model = self._inputs()
+                cube = self._lift(q.bad[name])
+                self._exclude(Duty(cube, model, None, name))
+
+    def _exclude(self, first: Duty) -> None:
+        """Show that no state within `depth` steps is in the cube, or that one is."""
+        if self.depth == 0:
+            self._violated(first.broken, Duty(frozenset(), first.model, first, first.broken))
+            return
+        order = count()
+        heap: list[tuple[int, int, Duty]] = [(self.depth, next(order), first)]
+        while heap:
+            level, _, duty = heapq.heappop(heap)
+            if self._initial(duty.cube):
+                assert self._solve([self._relation.start, *map(self._relation.literal, duty.cube)])
+                self._violated(duty.broken, Duty(frozenset(), self._inputs(), duty, duty.broken))
+                return
+            if any(self._excluded(duty.cube, k) for k in range(level, self.depth + 1)):
+                continue
+            smaller = self._survives(duty.cube, level - 1)
+            if smaller is None:
+                model = self._inputs()
+                cube = frozenset() if level == 1 else self._lift(self._relation.into(duty.cube))
+                before = Duty(cube, model, duty, duty.broken)
+                if level == 1:
+                    self._violated(duty.broken, Duty(cube, model, before, duty.broken))
+                    return
+                heapq.heappush(heap, (level - 1, next(order), before))
+                heapq.heappush(heap, (level, next(order), duty))
+                continue
+            cube = self._generalise(smaller, level - 1)
+            while level < self.depth:
+                further = self._survives(cube, level)
+                if further is None:
+                    break
+                cube, level = further, level + 1
+            self._learn(cube, level)
+            if level < self.depth:
+                heapq.heappush(heap, (level + 1, next(order), duty))
+
+    def _spread(self) -> bool:
+        """Carry clauses into later frames; True when some frame equals its successor."""
+        while len(self._frames) <= self.depth + 1:
+            self._frames.append(_Frame(self._relation.blaster.gates.free()))
+        for level in range(1, self.depth + 1):
+            frame = self._frames[level]
+            for key, orbit in list(frame.orbits.items()):
+                if key in frame.orbits and self._survives(orbit[0], level, itself=False) is not None:
+                    del frame.orbits[key]
+                    self._add(key, orbit, level + 1)
+            if not frame.orbits:
+                for later in self._frames[level + 1 :]:
+                    self._for_ever |= later.orbits
+                return True
+        if self.depth == 0:
+            return self._closed()
+        return False
+
+    def _closed(self) -> bool:
+        """Whether, without any clause, nothing bad ever happens."""
+        return not any(self._solve([self._relation.bad[name]]) for name in self._pending)
+
+    def _learn(self, cube: Cube, level: int) -> None:
+        orbit = self._orbit(cube, ORBIT)
+        if len(orbit) > ORBIT:
+            raise _Scattered
+        key = min(orbit, key=sorted)
+        for k in range(1, level + 1):
+            for other, known in list(self._frames[k].orbits.items()):
+                if any(c <= other for c in orbit):
+                    del self._frames[k].orbits[other]
+                    self._retired += len(known)
+        self._add(key, orbit, level)
+        for literal in cube:
+            self._uses[literal] = self._uses.get(literal, 0) + 1
+
+    def _add(self, key: Cube, orbit: tuple[Cube, ...], level: int) -> None:
+        frame = self._frames[level]
+        frame.orbits[key] = orbit
+        now = self._relation.now
+        for cube in orbit:
+            self._clauses.add([-frame.active, *(-now[x] if x > 0 else now[-x] for x in cube)])
+
+    def _orbit(self, cube: Cube, most: int) -> tuple[Cube, ...]:
+        """All renamings of a cube, itself first; more than `most` of them mean that there are too many."""
+        found = {cube: None}
+        todo = [cube]
+        while todo:
+            here = todo.pop()
+            for swap in self._swaps:
+                there = frozenset([swap[x] if x > 0 else -swap[-x] for x in here])
+                if there not in found:
+                    found[there] = None
+                    if len(found) > most:
+                        return tuple(found)
+                    todo.append(there)
+        return tuple(found)
+
+    # --- cubes ----------------------------------------------------------------------------------------------
+
+    def _excluded(self, cube: Cube, level: int) -> bool:
+        """Whether some clause at this level excludes the cube, which is cheaper to see than to ask."""
+        return level < len(self._frames) and any(
+            other <= cube for orbit in self._frames[level].orbits.values() for other in orbit
+        )
+
+    def _initial(self, cube: Cube) -> bool:
+        """Whether some initial state is in the cube."""
+        q = self._relation
+        if q.fixed is not None:
+            return all(q.fixed[abs(x)] == (x > 0) for x in cube)
+        return self._solve([q.start, *(q.literal(x) for x in cube)])
+
+    def _survives(self, cube: Cube, level: int, *, itself: bool = True) -> Cube | None:
+        """Whether no step from frame `level` leads into the cube; then the part of it that this is true of, too.
+
+        With `itself`, from outside of the cube (and its renamings). The part has no initial state.
+        """
+        q = self._relation
+        assumed = [*self._within(level), q.fair]
+        guard = 0
+        if itself:
+            guard = q.blaster.gates.free()
+            orbit = self._orbit(cube, HYPOTHESIS) if len(cube) < 12 else (cube,)
+            for other in orbit if len(orbit) <= HYPOTHESIS else (cube,):
+                self._clauses.add([-guard, *(-q.literal(x) for x in other)])
+            assumed.append(guard)
+        then = {q.literal_after(x): x for x in sorted(cube)}
+        found = self._solve([*assumed, *then])
+        if guard:
+            self._clauses.add([-guard])
+            self._retired += 1
+        if found:
+            return None
+        core = self._clauses.core()
+        return self._apart(cube, frozenset(x for lit, x in then.items() if lit in core))
+
+    def _apart(self, cube: Cube, part: Cube) -> Cube:
+        """The part, with as many literals of the cube as keep it apart from the initial states."""
+        if not self._initial(part):
+            return part
+        q = self._relation
+        if q.fixed is not None:
+            more = min((x for x in cube if q.fixed[abs(x)] != (x > 0)), key=self._rank)
+            return part | {more}
+        for x in sorted(cube - part, key=self._rank):
+            part |= {x}
+            if not self._initial(part):
+                return part
+        raise AssertionError("the whole cube has no initial state")
+
+    def _generalise(self, cube: Cube, level: int) -> Cube:
+        """Leave out what can be left out: whole cells first, then values one by one."""
+        for n in dict.fromkeys(map(self.cells.cell, sorted(cube, key=self._rank))):
+            rest = frozenset(x for x in cube if self.cells.cell(x) != n)
+            if len(cube) - len(rest) > 1 and len(rest) < len(cube):
+                cube = self._try(cube, rest, level)
+        for x in sorted(cube, key=self._rank):
+            if x in cube:
+                cube = self._try(cube, cube - {x}, level)
+        return cube
+
+    def _try(self, cube: Cube, smaller: Cube, level: int) -> Cube:
+        if not smaller or self._initial(smaller):
+            return cube
+        found = self._survives(smaller, level)
+        return cube if found is None else found
+
+    def _rank(self, literal: int) -> tuple[int, int, int]:
+        """What is left out first: literals that clauses seldom have."""
+        return (self._uses.get(literal, 0), abs(literal), literal)
+
+    def _lift(self, target: int) -> Cube:
+        """A cube around the state of the last answer, from each state of which the same choices reach `target`."""
+        q = self._relation
+        values = self._clauses.model()
+        state: dict[int, int] = {}
+        for atom in range(1, len(self.cells)):
+            literal = q.now[atom]
+            on = q.value(values, literal)
+            if len(self.cells.of[self.cells.cell(atom)]) == 1 or not on:
+                state[literal if on else -literal] = atom if on else -atom
+        chosen = q.choices(values)
+        found = self._solve([-target, *chosen, *state])
+        assert not found, "what a state and choices lead to is certain"
+        core = self._clauses.core()
+        return frozenset(atom for literal, atom in state.items() if literal in core)
+
+    # --- asking ---------------------------------------------------------------------------------------------
+
+    def _within(self, level: int) -> list[int]:
+        """What is assumed of a state that is reached within `level` steps."""
+        if level == 0:
+            return [self._relation.start]
+        return [frame.active for frame in self._frames[level:]]
+
+    def _solve(self, assumed: Sequence[int]) -> bool:
+        self.queries += 1
+        found = self._clauses.solve(assumed)
+        if isinstance(found, Reason):
+            raise _Stopped(found)
+        return found
+
+    def _inputs(self) -> dict[str, bool | int]:
+        """The values of all inputs in the last answer."""
+        return self._relation.inputs(self._clauses.model())
+
+
+def recheck(system: System, properties: Sequence[Property], cells: Cells, invariant: Invariant) -> None:
+    """Ask a fresh solver whether an invariant holds initially, survives each step and excludes what is bad.
+
+    Raises `Inconsistent` where it does not.
+    """
+    unrolling = Unrolling(system)
+    terms, solver = unrolling.terms, SatSolver(Budget())
+    frame, conds = unrolling.arbitrary("0")
+    init, step = unrolling.initial(), unrolling.step(frame, "1")
+    begins = terms.and_((*init.possible, terms.not_(init.after.faulted)))
+
+    def clauses(of: Frame) -> list[Term]:
+        """The invariant in a frame."""
+        atoms = [terms.true, *(of.encoder.truth(cells.saying(a)) for a in range(1, len(cells)))]
+        return [
+            terms.or_(terms.not_(atoms[x]) if x > 0 else atoms[-x] for x in cube)
+            for orbit in invariant.orbits
+            for cube in orbit
+        ]
+
+    broken = {
+        "an initial state": [begins, terms.not_(terms.and_(clauses(init.after)))],
+        "an initial state, which is bad": [
+            terms.and_(init.possible),
+            terms.or_(unrolling.bad(p, None, init.after) for p in properties),
+        ],
+        "a step": [
+            *conds,
+            *clauses(frame),
+            *step.possible,
+            terms.or_(
+                (
+                    *(unrolling.bad(p, step, step.after) for p in properties),
+                    terms.and_((terms.not_(step.after.faulted), terms.not_(terms.and_(clauses(step.after))))),
+                )
+            ),
+        ],
+    }
+    for where, conditions in broken.items():
+        if solver.check(conditions).status is not Status.UNSAT:
+            raise Inconsistent(f"the invariant that IC3 found does not survive {where}")
+
+
+def _swap(index: Index, k: int) -> list[int]:
+    to = list(range(index.size))
+    to[k], to[k + 1] = k + 1, k
+    return to
