@@ -22,7 +22,8 @@ from refine.engine.verdict import (
 )
 from refine.smt.canon import least_model
 from refine.smt.decode import Model
-from refine.smt.solver import Budget, Reason, Solver, Status, Z3Solver
+from refine.smt.sat import solver_for
+from refine.smt.solver import Budget, Reason, Solver, Status
 from refine.smt.term import Term
 from refine.smt.unroll import Step, TooLarge, Unrolling
 
@@ -62,7 +63,7 @@ class Bounded:
         self._enabled: set[str] = set()
         for prop in properties:
             declined = decline(prop)
-            if prop.kind is Kind.SATISFIABLE and _assumes(system, prop):
+            if prop.kind is Kind.SATISFIABLE and assumes(system, prop):
                 self.unmet[prop.name] = prop
             if declined is None:
                 self.pending[prop.name] = prop
@@ -71,7 +72,7 @@ class Bounded:
         self._system = system
         self._progress = progress
         self._unrolling = Unrolling(system)
-        self._solver: Solver = Z3Solver(budget, exact=self._unrolling.exact)
+        self._solver: Solver = solver_for(self._unrolling, budget)
         self._steps: list[Step] = []
 
     def run(self, steps: int) -> None:
@@ -186,7 +187,7 @@ class Bounded:
             self._progress(Tick("bmc", self.depth + 1, len(self.verdicts), len(self.pending)))
 
 
-def _assumes(system: System, prop: Property) -> bool:
+def assumes(system: System, prop: Property) -> bool:
     """Whether the rule of a SATISFIABLE property has named assumptions."""
     assert prop.of is not None, "SATISFIABLE names one rule"
     return any(w.assume is not None for r in system.rules if r.name == prop.of[0] for w in r.wheres)

@@ -16,13 +16,13 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TypeAlias
 
 from refine.core.symmetry import symmetric_types
 from refine.core.system import Kind, Property, State, System
 from refine.core.trace import Event, Trace
 from refine.core.types import Index
-from refine.engine.bmc import CAUSES, Bounded, decline
+from refine.engine.bmc import CAUSES, Bounded, assumes, decline
+from refine.engine.invariant import Cube, Invariant, NoAnswer, recheck, thin
 from refine.engine.replay import Inconsistent, check
 from refine.engine.verdict import (
     Answer,
@@ -42,26 +42,14 @@ from refine.smt.cells import Cells, Unbounded
 from refine.smt.decode import Model
 from refine.smt.gates import NotBits
 from refine.smt.relation import Relation
-from refine.smt.sat import MANY, Clauses, SatSolver
+from refine.smt.sat import MANY, Clauses
 from refine.smt.shape import constants
-from refine.smt.solver import Budget, Reason, Status
-from refine.smt.term import Term
-from refine.smt.unroll import Frame, TooLarge, Unrolling
-
-Cube: TypeAlias = frozenset[int]  # literals of `Cells`: all of them hold
+from refine.smt.solver import Budget, Reason
 
 ORBIT = 2_000  # renamings of one clause that are learned with it, at most
 HYPOTHESIS = 100  # renamings that a clause may rest on when it is asked whether it survives a step
-SHORTER = 20_000  # conflicts that looking for a shorter run may cost
+SHORTER = 100_000  # conflicts that looking for a shorter run may cost
 RENEW = 3_000  # retired literals after which the solver is made anew
-
-
-class _Stopped(Exception):
-    """The budget is used up, or somebody has interrupted."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
 
 
 class _Scattered(Exception):
@@ -76,13 +64,6 @@ class Duty:
     model: Mapping[str, bool | int]
     then: Duty | None
     broken: str
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """What a proof consists of: clauses, each given by the cubes of its orbit, which it excludes."""
-
-    orbits: tuple[tuple[Cube, ...], ...]
 
 
 @dataclass(slots=True)
@@ -106,7 +87,7 @@ def ic3(
     properties = [system.property(name) for name in asked]
     verdicts: dict[str, Verdict] = {}
     for p in properties:
-        declined = decline(p) or _decline(p)
+        declined = decline(p) or _decline(system, p)
         if declined is not None:
             verdicts[p.name] = declined
     left = [p for p in properties if p.name not in verdicts]
@@ -117,8 +98,6 @@ def ic3(
     except (NotBits, Unbounded):
         why = "IC3 needs variables of finitely many values"
         return Answer(verdicts | {p.name: Unknown(why, Cause.NO_ENGINE) for p in left})
-    except TooLarge as why:
-        return Answer(verdicts | {p.name: Unknown(str(why), Cause.LIMIT) for p in left})
     try:
         search.run()
     except _Scattered:
@@ -130,9 +109,9 @@ def ic3(
     )
 
 
-def _decline(p: Property) -> Verdict | None:
-    if p.kind is Kind.SATISFIABLE:
-        return Unknown("IC3 does not ask whether choices exist", Cause.NO_ENGINE)
+def _decline(system: System, p: Property) -> Verdict | None:
+    if p.kind is Kind.SATISFIABLE and assumes(system, p):
+        return Unknown("IC3 does not see whether the assumptions of a step are ever met", Cause.NO_ENGINE)
     return None
 
 
@@ -159,8 +138,13 @@ class Search:
         self.cells = Cells(system)
         types = symmetric_types(system, ()).types if symmetry else ()
         self.symmetric: tuple[Index, ...] = tuple(t for t in types if self.cells.may_rename(t))
-        self._swaps = [self.cells.renamed(t, _swap(t, k)) for t in self.symmetric for k in range(t.size - 1)]
+        self._swaps = [
+            _both(self.cells.renamed(t, _swap(t, k))) for t in self.symmetric for k in range(t.size - 1)
+        ]
         self._relation = Relation(system, self.cells, properties)
+        for name, why in self._relation.refused.items():
+            self.verdicts[name] = Unknown(why, Cause.LIMIT)
+            del self._pending[name]
         self._clauses = Clauses(self._relation.blaster.gates, budget, MANY)
         self._frames: list[_Frame] = [_Frame(self._relation.start)]
         self._for_ever: dict[Cube, tuple[Cube, ...]] = {}
@@ -177,7 +161,7 @@ class Search:
         try:
             if self._begin():
                 self._search()
-        except _Stopped as stop:
+        except NoAnswer as stop:
             for name in self._pending:
                 told = f"{stop.reason.value}; no run of {self.depth} steps or fewer breaks it"
                 self.verdicts[name] = Unknown(told, CAUSES[stop.reason])
@@ -210,9 +194,11 @@ class Search:
             self.depth += 1
 
     def _proved(self) -> None:
-        orbits = tuple(self._for_ever.values())
-        self.invariant = Invariant(orbits)
-        recheck(self._system, list(self._pending.values()), self.cells, self.invariant)
+        asked = list(self._pending.values())
+        whole = Invariant(tuple(self._for_ever.values()))
+        self.invariant = thin(self._relation, asked, whole, self._budget)
+        recheck(self._system, asked, self.cells, self.invariant)
+        orbits = self.invariant.orbits
         clauses = sum(map(len, orbits))
         folded = f", {len(orbits)} under symmetry" if self.symmetric and clauses > len(orbits) else ""
         how = f"IC3, {clauses} clause{'' if clauses == 1 else 's'}{folded}"
@@ -281,7 +267,7 @@ class Search:
         while heap:
             level, _, duty = heapq.heappop(heap)
             if self._initial(duty.cube):
-                assert self._solve([self._relation.start, *map(self._relation.literal, duty.cube)])
+                assert self._solve([self._relation.start, *(self._relation.now[x] for x in duty.cube)])
                 self._violated(duty.broken, Duty(frozenset(), self._inputs(), duty, duty.broken))
                 return
             if any(self._excluded(duty.cube, k) for k in range(level, self.depth + 1)):
@@ -348,7 +334,7 @@ class Search:
         frame.orbits[key] = orbit
         now = self._relation.now
         for cube in orbit:
-            self._clauses.add([-frame.active, *(-now[x] if x > 0 else now[-x] for x in cube)])
+            self._clauses.add([-frame.active, *(now[-x] for x in cube)])
 
     def _orbit(self, cube: Cube, most: int) -> tuple[Cube, ...]:
         """All renamings of a cube, itself first; more than `most` of them mean that there are too many."""
@@ -357,7 +343,7 @@ class Search:
         while todo:
             here = todo.pop()
             for swap in self._swaps:
-                there = frozenset([swap[x] if x > 0 else -swap[-x] for x in here])
+                there = frozenset([swap[x] for x in here])
                 if there not in found:
                     found[there] = None
                     if len(found) > most:
@@ -378,7 +364,7 @@ class Search:
         q = self._relation
         if q.fixed is not None:
             return all(q.fixed[abs(x)] == (x > 0) for x in cube)
-        return self._solve([q.start, *(q.literal(x) for x in cube)])
+        return self._solve([q.start, *(q.now[x] for x in cube)])
 
     def _survives(self, cube: Cube, level: int, *, itself: bool = True) -> Cube | None:
         """Whether no step from frame `level` leads into the cube; then the part of it that this is true of, too.
@@ -392,9 +378,9 @@ class Search:
             guard = q.blaster.gates.free()
             orbit = self._orbit(cube, HYPOTHESIS) if len(cube) < 12 else (cube,)
             for other in orbit if len(orbit) <= HYPOTHESIS else (cube,):
-                self._clauses.add([-guard, *(-q.literal(x) for x in other)])
+                self._clauses.add([-guard, *(q.now[-x] for x in other)])
             assumed.append(guard)
-        then = {q.literal_after(x): x for x in sorted(cube)}
+        then = {q.after[x]: x for x in sorted(cube)}
         found = self._solve([*assumed, *then])
         if guard:
             self._clauses.add([-guard])
@@ -467,7 +453,7 @@ class Search:
         self.queries += 1
         found = self._clauses.solve(assumed)
         if isinstance(found, Reason):
-            raise _Stopped(found)
+            raise NoAnswer(found)
         return found
 
     def _inputs(self) -> dict[str, bool | int]:
@@ -475,47 +461,9 @@ class Search:
         return self._relation.inputs(self._clauses.model())
 
 
-def recheck(system: System, properties: Sequence[Property], cells: Cells, invariant: Invariant) -> None:
-    """Ask a fresh solver whether an invariant holds initially, survives each step and excludes what is bad.
-
-    Raises `Inconsistent` where it does not.
-    """
-    unrolling = Unrolling(system)
-    terms, solver = unrolling.terms, SatSolver(Budget())
-    frame, conds = unrolling.arbitrary("0")
-    init, step = unrolling.initial(), unrolling.step(frame, "1")
-    begins = terms.and_((*init.possible, terms.not_(init.after.faulted)))
-
-    def clauses(of: Frame) -> list[Term]:
-        """The invariant in a frame."""
-        atoms = [terms.true, *(of.encoder.truth(cells.saying(a)) for a in range(1, len(cells)))]
-        return [
-            terms.or_(terms.not_(atoms[x]) if x > 0 else atoms[-x] for x in cube)
-            for orbit in invariant.orbits
-            for cube in orbit
-        ]
-
-    broken = {
-        "an initial state": [begins, terms.not_(terms.and_(clauses(init.after)))],
-        "an initial state, which is bad": [
-            terms.and_(init.possible),
-            terms.or_(unrolling.bad(p, None, init.after) for p in properties),
-        ],
-        "a step": [
-            *conds,
-            *clauses(frame),
-            *step.possible,
-            terms.or_(
-                (
-                    *(unrolling.bad(p, step, step.after) for p in properties),
-                    terms.and_((terms.not_(step.after.faulted), terms.not_(terms.and_(clauses(step.after))))),
-                )
-            ),
-        ],
-    }
-    for where, conditions in broken.items():
-        if solver.check(conditions).status is not Status.UNSAT:
-            raise Inconsistent(f"the invariant that IC3 found does not survive {where}")
+def _both(renamed: Sequence[int]) -> list[int]:
+    """By literal, counted from the end where it is negative, what it becomes."""
+    return [*renamed, *(-x for x in reversed(renamed[1:]))]
 
 
 def _swap(index: Index, k: int) -> list[int]:

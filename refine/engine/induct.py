@@ -36,7 +36,8 @@ from refine.engine.verdict import (
 )
 from refine.run.eval import step as explicit_step
 from refine.smt.decode import Model
-from refine.smt.solver import Budget, Outcome, Reason, Solver, Status, Z3Solver
+from refine.smt.sat import solver_for
+from refine.smt.solver import Budget, Outcome, Reason, Solver, Status
 from refine.smt.term import Term
 from refine.smt.unroll import Frame, Step, TooLarge, Unrolling
 
@@ -119,7 +120,7 @@ class Induction:
         self._base = Bounded(system, pool, budget, None)
         self._props = {p.name: p for p in pool if decline(p) is None}
         self._unrolling = Unrolling(system)
-        self._solver: Solver = Z3Solver(budget, exact=self._unrolling.exact)
+        self._solver: Solver = solver_for(self._unrolling, budget)
         self._frames: list[Frame] = []
         self._steps: list[Step] = []
         self._bad: dict[str, list[Term]] = {name: [] for name in self._props}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from refine.core.system import Property, System
+from refine.core.system import Kind, Property, System
 from refine.smt.cells import Cells
 from refine.smt.gates import TRUE, Blaster, NotBits
 from refine.smt.sat import evaluate
 from refine.smt.shape import leaves
-from refine.smt.term import BIT
-from refine.smt.unroll import Step, Unrolling
+from refine.smt.term import BIT, Term
+from refine.smt.unroll import Frame, Step, TooLarge, Unrolling
 
 
 class Relation:
@@ -41,19 +41,28 @@ class Relation:
             for a, b in zip(blaster(x), blaster(y), strict=True)
         )
         self.start = gates.and_((self.begins, *same))
-        self.now, self.after = [0], [0]
+        self.now, self.after = [0], [0]  # by literal; negative ones count from the end
         first = [0]
         for atom in range(1, len(cells)):
             saying = cells.saying(atom)
             self.now.append(blaster.literal(frame.encoder.truth(saying)))
             self.after.append(blaster.literal(self.step.after.encoder.truth(saying)))
             first.append(blaster.literal(self.init.after.encoder.truth(saying)))
+        self.now += [-x for x in reversed(self.now[1:])]
+        self.after += [-x for x in reversed(self.after[1:])]
         # Where there is one initial state, it is known without asking.
         self.fixed = [x == TRUE for x in first] if all(abs(x) == TRUE for x in first[1:]) else None
         self.bad: dict[str, int] = {}
         self.bad_at_once: dict[str, int] = {}
+        self.good: dict[str, int] = {}  # what a property, once proved, says of the state before the step
+        self.refused: dict[str, str] = {}  # properties that are too large to be asked, and why
         for p in properties:
-            bad = blaster.literal(unrolling.bad(p, self.step, self.step.after))
+            try:
+                bad = blaster.literal(unrolling.bad(p, self.step, self.step.after))
+            except TooLarge as why:
+                self.refused[p.name] = str(why)
+                continue
+            self.good[p.name] = blaster.literal(claimed(p, frame))
             at_once = blaster.literal(unrolling.bad(p, None, self.init.after))
             self.bad[p.name] = gates.and_((possible, bad))
             self.bad_at_once[p.name] = gates.and_((begins, at_once))
@@ -69,15 +78,9 @@ class Relation:
         chosen |= {x: None for case in step.cases for sym in case.env.values() for x in leaves(sym)}
         return list(dict.fromkeys(bit for x in chosen for bit in self.blaster(x)))
 
-    def literal(self, x: int) -> int:
-        return self.now[x] if x > 0 else -self.now[-x]
-
-    def literal_after(self, x: int) -> int:
-        return self.after[x] if x > 0 else -self.after[-x]
-
     def into(self, cube: Iterable[int]) -> int:
         """Whether the step leads into the cube."""
-        return self.blaster.gates.and_((self.fair, *(self.literal_after(x) for x in cube)))
+        return self.blaster.gates.and_((self.fair, *(self.after[x] for x in cube)))
 
     def choices(self, values: Sequence[int]) -> list[int]:
         """The literals of the choices that a model makes."""
@@ -96,6 +99,17 @@ class Relation:
             on = [known[abs(b)] is (b > 0) for b in bits]
             found[str(term.data)] = on[0] if term.width == BIT else sum(1 << k for k, b in enumerate(on) if b)
         return found
+
+
+def claimed(p: Property, frame: Frame) -> Term:
+    """What a property that holds for ever says of one state without fault; of some kinds nothing."""
+    match p.kind:
+        case Kind.STATE:
+            return frame.encoder.truth(p.cond)
+        case Kind.REACH:  # proved never to be reached
+            return frame.encoder.terms.not_(frame.encoder.truth(p.cond))
+        case _:
+            return frame.encoder.terms.true
 
 
 def _on(values: Sequence[int], node: int) -> bool:

@@ -7,14 +7,17 @@ counted in conflicts, and time is looked at between slices of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from refine.core.types import Array, Option, Struct, Type, Word
 from refine.smt.gates import FALSE, TRUE, Blaster, Gates
-from refine.smt.solver import Budget, Outcome, Reason, Status
+from refine.smt.solver import Budget, Outcome, Reason, Solver, Status, Z3Solver
 from refine.smt.term import BIT, Term
+from refine.smt.unroll import Unrolling
 
 _SLICE = 5_000  # conflicts between two looks at the clock
+_NARROW = 16  # bits of the widest word that SAT is asked about
 
 DEEP = "cadical195"  # few hard questions
 MANY = "glucose4"  # thousands of easy ones
@@ -35,6 +38,10 @@ class Clauses:
 
     def tell(self, roots: Iterable[int]) -> None:
         """Define all gates below `roots`."""
+        told = self._told
+        roots = [x for x in roots if abs(x) not in told]
+        if not roots:
+            return
         add = self._sat.add_clause
         for node in self.gates.cone(roots, self._told):
             if node not in self.gates.defined:
@@ -142,6 +149,31 @@ class SatSolver:
             number = sum(1 << k for k, b in enumerate(on) if b)
             found[str(term.data)] = on[0] if term.width == BIT else number
         return found
+
+
+def solver_for(unrolling: Unrolling, budget: Budget) -> Solver:
+    """The fastest solver for runs of a system: SAT where all are bits, Z3 for integers and for wide words.
+
+    Measured on the shipped protocols: SAT takes a half to a quarter of the time; of words it has only the bits.
+    """
+    types = (v.type for v in unrolling.system.vars)
+    if unrolling.exact or any(word.bits > _NARROW for word in words(types)):
+        return Z3Solver(budget, exact=unrolling.exact)
+    return SatSolver(budget)
+
+
+def words(types: Iterable[Type]) -> Iterator[Word]:
+    """All machine words in types."""
+    for type_ in types:
+        match type_:
+            case Word():
+                yield type_
+            case Option(item) | Array(_, item):
+                yield from words([item])
+            case Struct(_, fields):
+                yield from words(t for _, t in fields)
+            case _:
+                pass
 
 
 def evaluate(gates: Gates, model: Sequence[int], wanted: Iterable[Sequence[int]]) -> dict[int, bool]:
