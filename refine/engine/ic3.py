@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from refine.core.symmetry import symmetric_types
+from refine.core.symmetry import mentions, symmetric_types
 from refine.core.system import Kind, Property, State, System
 from refine.core.trace import Event, Trace
 from refine.core.types import Index
@@ -141,6 +141,10 @@ class Search:
         self._swaps = [
             _both(self.cells.renamed(t, _swap(t, k))) for t in self.symmetric for k in range(t.size - 1)
         ]
+        # A cell of two values, and one that names elements that may be renamed, is said to have its value; of any other
+        # cell it is said which values it has not, so that clauses can leave some of them open.
+        self._plain = [len(atoms) == 1 for atoms in self.cells.of]
+        self._named = [any(mentions(c.type, t) for t in self.symmetric) for c in self.cells.cells]
         self._relation = Relation(system, self.cells, properties)
         for name, why in self._relation.refused.items():
             self.verdicts[name] = Unknown(why, Cause.LIMIT)
@@ -431,10 +435,10 @@ class Search:
         values = self._clauses.model()
         state: dict[int, int] = {}
         for atom in range(1, len(self.cells)):
-            literal = q.now[atom]
-            on = q.value(values, literal)
-            if len(self.cells.of[self.cells.cell(atom)]) == 1 or not on:
-                state[literal if on else -literal] = atom if on else -atom
+            on = q.value(values, q.now[atom])
+            if self._plain[self.cells.cell(atom)] or on is self._named[self.cells.cell(atom)]:
+                said = atom if on else -atom
+                state[q.now[said]] = said
         chosen = q.choices(values)
         found = self._solve([-target, *chosen, *state])
         assert not found, "what a state and choices lead to is certain"
