@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from refine.core.symmetry import mentions
 from refine.core.system import System
-from refine.core.types import Array, Bool, Enum, Index, IndexKind, Option, Thread, Type, Value, show_value
+from refine.core.types import Bool, Enum, Index, IndexKind, Option, Struct, Thread, Type, Value, show_value
 from refine.engine.invariant import Cube, Invariant
 from refine.smt.cells import Cell, Cells
 
@@ -20,7 +20,10 @@ Element: TypeAlias = tuple[Index, int]
 
 
 def fold(system: System, cells: Cells, symmetric: Sequence[Index], invariant: Invariant) -> tuple[str, ...]:
-    """The sentences of an invariant, the shortest first: their conjunction is what it says."""
+    """The sentences of an invariant, the shortest first: their conjunction is what it says.
+
+    `symmetric`: the index types whose renamings its orbits are closed under.
+    """
     folder = _Folder(system, cells, symmetric)
     found = {folder.sentence(min(orbit, key=sorted)) for orbit in invariant.orbits}
     return tuple(sorted(found, key=lambda text: (len(text), text)))
@@ -40,9 +43,8 @@ class _Folder:
         self._cells = cells
         self._families = {family.name: family for family in system.families}
         self._pcs = {family.pc: family for family in system.families}
-        self._kinds = {v.name: v.kind for v in system.vars}
         self._taken = {v.name.split(".")[0] for v in system.vars} | set(self._families)
-        self._quantified = symmetric
+        self._symmetric = symmetric
 
     def sentence(self, cube: Cube) -> str:
         """What holds of all states outside of the cube and of its renamings."""
@@ -112,24 +114,28 @@ class _Folder:
         match type_:
             case Option(item):
                 yield from self._inside(item, value)
-            case Index() if type_ in self._quantified:
+            case Index() if self._varies(type_):
                 assert isinstance(value, int), "an element is a number"
                 yield type_, value
             case Thread(parts):
                 assert isinstance(value, int), "a thread is a number"
                 part, member = type_.locate(value)
                 index = parts[part].index
-                if index is not None and index in self._quantified:
+                if index is not None and self._varies(index):
                     yield index, member
             case _:
                 return
 
+    def _varies(self, index: Index) -> bool:
+        """Whether a type is quantified over; where there is one element, there is nothing to tell apart."""
+        return index in self._symmetric or (index.kind is IndexKind.INDEX and index.size == 1)
+
     # --- elements that are all alike --------------------------------------------------------------------------
 
     def _spread(self, facts: Sequence[_Fact], elements: Sequence[Element]) -> frozenset[Element]:
-        """Elements of one type of which the same is said, each by itself, and which are all that there are but named ones.
+        """Elements of one type of which the same is said, each by itself, where the cube mentions all that there are.
 
-        Of them the cube says something for all: outside of it, it is false of some.
+        So it says something of all of them: outside of it, that is false of some.
         """
         found: frozenset[Element] = frozenset()
         for index in dict.fromkeys(e[0] for e in elements):
@@ -199,9 +205,7 @@ class _Folder:
             return
         if cell.var in self._pcs and isinstance(cell.type, Enum):
             who = place.removesuffix(".pc")
-            members = [cell.type.members[v] for v in fact.values if isinstance(v, int)]
-            where = [name for member in members for name in member.split("|")]
-            at = f"{who} at {where[0]}" if len(where) == 1 else f"{who} at {{{', '.join(where)}}}"
+            at = _at(who, cell.type.members, {v for v in fact.values if isinstance(v, int)})
             (premise if fact.inside else conclusion).append(at)
             return
         for value in fact.values:
@@ -219,7 +223,10 @@ class _Folder:
                 case "entry":
                     text = f"{text}[{self._value(type_, key, names)}]"
                 case "field":
-                    text = f"{text}.{key}"
+                    assert isinstance(type_, Struct) and isinstance(key, int), (
+                        "a field is given by its position"
+                    )
+                    text = f"{text}.{type_.fields[key][0]}"
                 case "member":
                     member = self._value(type_, key, names)
                 case "some":
@@ -265,29 +272,30 @@ def _shape(fact: _Fact, element: Element) -> tuple[object, ...]:
     return (fact.cell.var, path, frozenset(hidden(fact.cell.type, v) for v in fact.values), fact.inside)
 
 
+def _at(who: str, members: Sequence[str], places: set[int]) -> str:
+    """That a thread is at one of some places. A place is called by the steps that are possible there, joined by `|`."""
+    steps: dict[str, set[int]] = {}
+    for n, member in enumerate(members):
+        for step in member.split("|"):
+            steps.setdefault(step, set()).add(n)
+    named = [step for step, where in steps.items() if where <= places]
+    said = [f"{who} at {_steps(named)}"] if named else []
+    for n in sorted(places - {k for step in named for k in steps[step]}):
+        here = members[n].split("|")
+        elsewhere = set.intersection(*(steps[step] for step in here)) - {n}
+        not_here = sorted({step for k in elsewhere for step in members[k].split("|")} - set(here))
+        both = " && ".join(f"{who} at {_steps([step])}" for step in here)
+        said.append(f"({both} && !({who} at {_steps(not_here)}))")
+    return said[0] if len(said) == 1 else f"({' || '.join(said)})"
+
+
+def _steps(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 and "." not in names[0] else f"{{{', '.join(names)}}}"
+
+
 def _negated(text: str) -> str:
     """The contrary of one comparison, membership, place of a thread or truth value."""
     for sign, contrary in ((" == ", " != "), (" != ", " == "), (" in ", " !in ")):
         if sign in text and " at " not in text:
             return contrary.join(text.split(sign, 1))
     return f"!({text})" if " " in text else f"!{text}"
-
-
-def sized(types: Iterable[Type]) -> tuple[Index, ...]:
-    """The index types of one element: renaming changes nothing there, so that they may be quantified over."""
-    found: dict[Index, None] = {}
-    stack = list(types)
-    while stack:
-        match type_ := stack.pop():
-            case Index(_, 1, IndexKind.INDEX):
-                found[type_] = None
-            case Option(item):
-                stack.append(item)
-            case Thread(parts):
-                stack += [p.index for p in parts if p.index is not None]
-            case Array(dom, item):
-                stack += [dom, item]
-            case _:
-                stack += [item] if (item := getattr(type_, "item", None)) is not None else []
-                stack += [t for _, t in getattr(type_, "fields", ())]
-    return tuple(found)

@@ -164,7 +164,7 @@ def _cells(var: str, path: tuple[Down, ...], x: Expr, type_: Type) -> Iterator[C
                 yield from _cells(var, (*path, ("entry", dom, key)), e.select(x, e.const(dom, key)), item)
         case Struct(_, fields):
             for n, (_, t) in enumerate(fields):
-                yield from _cells(var, (*path, ("field", Int(n, n), n)), e.field_of(x, n), t)
+                yield from _cells(var, (*path, ("field", type_, n)), e.field_of(x, n), t)
         case _:
             assert_never(type_)
 

@@ -1,0 +1,292 @@
+"""Certificates: found by IC3, and checked again, at every size, by two solvers that share nothing with it.
+
+A section says: these claims, together with these sentences, hold initially and survive each step. That is what is
+asked; the certificate itself is believed in nothing. It is refused where it speaks of another system than the one that
+the specification is lowered to, and where it says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Literal, TypeAlias
+
+from refine.core.digest import digest
+from refine.core.system import Kind, Property, System
+from refine.engine.bmc import assumes
+from refine.engine.fold import fold
+from refine.engine.ic3 import Search
+from refine.engine.replay import Inconsistent
+from refine.engine.verdict import Limits, Progress, Proved, Tick
+from refine.lang.certificate import LANGUAGE, Certificate, Exhaustive, Inductive, Section, Sizes
+from refine.lang.invariant import Reader, Unreadable
+from refine.smt.cells import Unbounded
+from refine.smt.gates import NotBits
+from refine.smt.relation import claimed
+from refine.smt.sat import MANY, SatSolver
+from refine.smt.second import Cvc5Solver
+from refine.smt.solver import Budget, Solver, Status, Z3Solver
+from refine.smt.term import Term
+from refine.smt.unroll import Frame, TooLarge, Unrolling
+
+Make: TypeAlias = Callable[[Budget], Solver]
+Outcome = Literal["holds", "fails", "unknown"]
+
+SAFETY = (Kind.STATE, Kind.STEP, Kind.FAULT, Kind.SATISFIABLE)
+
+
+def z3(budget: Budget) -> Solver:
+    return Z3Solver(budget, exact=False)
+
+
+def cvc5(budget: Budget) -> Solver:
+    del budget
+    return Cvc5Solver()
+
+
+def sat(budget: Budget) -> Solver:
+    return SatSolver(budget, MANY)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of a certificate at one size."""
+
+    outcome: Literal["checked", "refused", "unknown"]
+    why: str
+
+
+# --- checking -----------------------------------------------------------------------------------------------------
+
+
+def certifiable(system: System) -> list[Property]:
+    """The claims that an invariant can prove."""
+    return [
+        p
+        for p in system.properties
+        if p.kind in SAFETY and not (p.kind is Kind.SATISFIABLE and assumes(system, p))
+    ]
+
+
+def check(system: System, section: Section, sizes: Sizes, budget: Budget) -> Checked:
+    """Check what a section says of one of its sizes. Raises `Inconsistent` where two solvers disagree."""
+    core = next(core[1] for core in section.cores if core[0] == sizes)
+    if core != digest(system):
+        return Checked("refused", "it is stale: the protocol is not the one that was proved")
+    if isinstance(section, Exhaustive):
+        return Checked("checked", "")
+    try:
+        obligation = Obligation(system, section.claims, section.sentences)
+    except (Unreadable, NotBits, TooLarge, KeyError) as why:
+        return Checked("refused", str(why) or "it speaks of unbounded integers")
+    if sizes == largest(core[0] for core in section.cores):
+        idle = obligation.says_nothing()
+        if idle is not None:
+            return Checked("refused", f"'{idle}' says nothing")
+    answers = {name: obligation.ask(make(budget)) for name, make in (("z3", z3), ("cvc5", cvc5))}
+    words = {answer for answer, _ in answers.values()}
+    if words == {"holds"}:
+        return Checked("checked", "z3 and cvc5")
+    if words >= {"holds", "fails"}:
+        said = "; ".join(f"{name}: {answer} {where}".strip() for name, (answer, where) in answers.items())
+        raise Inconsistent(f"two solvers disagree on the certificate of {system.name}: {said}")
+    worst, where = min(answers.values())  # 'fails' before 'unknown'
+    if worst == "fails":
+        return Checked("refused", f"what it says {where}")
+    return Checked(
+        "unknown", next(f"{name} has no answer" for name, a in answers.items() if a[0] == "unknown")
+    )
+
+
+class Obligation:
+    """That claims and sentences together hold initially and survive each step, in terms."""
+
+    def __init__(self, system: System, claims: Sequence[str], sentences: Sequence[str]) -> None:
+        known = {p.name: p for p in certifiable(system)}
+        missing = [name for name in claims if name not in known]
+        if missing:
+            raise Unreadable(f"no invariant proves '{missing[0]}'")
+        self._claims = [known[name] for name in claims]
+        reader = Reader(system)
+        self.sentences = tuple(reader.of(text) for text in sentences)
+        self._texts = tuple(sentences)
+        self._unrolling = unrolling = Unrolling(system)
+        if unrolling.exact:
+            raise NotBits
+        terms = unrolling.terms
+        frame, conds = unrolling.arbitrary("0")
+        init, step = unrolling.initial(), unrolling.step(frame, "1")
+        self._first = [*init.possible]
+        self._states = conds
+        self._given = [*conds, *(claimed(p, frame) for p in self._claims), *step.possible]
+        self._hypotheses = self._say(frame)
+        self.initially = [
+            *(unrolling.bad(p, None, init.after) for p in self._claims),
+            *self._lost(init.after),
+        ]
+        self.next = [*(unrolling.bad(p, step, step.after) for p in self._claims), *self._lost(step.after)]
+        self._terms = terms
+
+    def _say(self, frame: Frame) -> list[Term]:
+        return [frame.encoder.truth(x) for x in self.sentences]
+
+    def _lost(self, frame: Frame) -> list[Term]:
+        terms = self._unrolling.terms
+        return [terms.and_((terms.not_(frame.faulted), terms.not_(x))) for x in self._say(frame)]
+
+    def says_nothing(self) -> str | None:
+        """A sentence that is true of every state, reachable or not."""
+        solver = sat(Budget())
+        for text, x in zip(self._texts, self._hypotheses, strict=True):
+            if solver.check([*self._states, self._terms.not_(x)]).status is Status.UNSAT:
+                return text
+        return None
+
+    def ask(self, solver: Solver) -> tuple[Outcome, str]:
+        """Whether it all holds, and where it does not."""
+        for where, given, bad in (
+            ("does not hold initially", self._first, self.initially),
+            ("does not survive a step", [*self._given, *self._hypotheses], self.next),
+        ):
+            found = solver.check([*given, self._terms.or_(bad)])
+            if found.status is Status.SAT:
+                return "fails", where
+            if found.status is Status.UNKNOWN:
+                return "unknown", where
+        return "holds", ""
+
+    def idle_ones(self) -> list[int]:
+        """The numbers of sentences that can go, each by itself, with the rest still holding."""
+        found = []
+        count = len(self._claims)
+        for n in range(len(self.sentences)):
+            solver = sat(Budget())
+            kept = [x for k, x in enumerate(self._hypotheses) if k != n]
+            bad = [x for k, x in enumerate(self.next) if k != n + count]
+            if solver.check([*self._given, *kept, self._terms.or_(bad)]).status is Status.UNSAT:
+                found.append(n)
+        return found
+
+
+def largest(sizes: Iterable[Sizes]) -> Sizes:
+    """The size with the greatest product of its parameters; of equals, the first."""
+    return max(sizes, key=lambda row: prod(max(1, n) for _, n in row))
+
+
+# --- making -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Claims that no section speaks of, and why."""
+
+    sizes: Sizes
+    claims: tuple[str, ...]
+    why: str
+
+
+def make(
+    systems: Mapping[Sizes, System],
+    proved: Mapping[Sizes, Mapping[str, int | None]],
+    checker: str,
+    limits: Limits,
+    progress: Progress | None = None,
+) -> tuple[Certificate, tuple[Left, ...]]:
+    """A certificate for what is `proved`: by size and name, with the number of states if all were looked at."""
+    sections: list[Section] = []
+    left: list[Left] = []
+    rest = sorted(systems, key=lambda sizes: prod(max(1, n) for _, n in sizes), reverse=True)
+    while rest:
+        sizes = rest[0]
+        if progress is not None:
+            progress(Tick("certify", len(systems) - len(rest), len(sections), len(rest)))
+        claims = tuple(p.name for p in certifiable(systems[sizes]) if p.name in proved[sizes])
+        found = _inductive(systems, sizes, rest, proved, claims, limits, progress) if claims else None
+        if isinstance(found, Inductive):
+            sections.append(found)
+            covered = {core[0] for core in found.cores}
+            rest = [s for s in rest if s not in covered]
+        else:
+            if claims:
+                left.append(Left(sizes, claims, found or "nothing was found"))
+            rest = rest[1:]
+    sections += _exhaustive(systems, proved, sections)
+    name = next(iter(systems.values())).name
+    return Certificate(name, checker, LANGUAGE, tuple(sections)), tuple(left)
+
+
+def _inductive(
+    systems: Mapping[Sizes, System],
+    sizes: Sizes,
+    rest: Sequence[Sizes],
+    proved: Mapping[Sizes, Mapping[str, int | None]],
+    claims: tuple[str, ...],
+    limits: Limits,
+    progress: Progress | None,
+) -> Inductive | str:
+    """An invariant found at one size, and the sizes of `rest` at which it is one, too; or why there is none."""
+    system = systems[sizes]
+    asked = [system.property(name) for name in claims]
+    try:
+        search = Search(system, asked, Budget(limits.resources, limits.deadline), progress)
+    except (NotBits, Unbounded):
+        return "IC3 needs variables of finitely many values"
+    search.run()
+    if search.invariant is None or not all(isinstance(search.verdicts[n], Proved) for n in claims):
+        return "IC3 did not finish"
+    sentences = fold(system, search.cells, search.symmetric, search.invariant)
+    if Obligation(system, claims, sentences).ask(sat(Budget()))[0] != "holds":
+        raise Inconsistent(f"the sentences of IC3's invariant for {system.name} do not say what it says")
+    also = [
+        s
+        for s in rest[1:]
+        if all(n in proved[s] for n in claims)
+        and claims == tuple(p.name for p in certifiable(systems[s]) if p.name in proved[s])
+        and _holds(systems[s], claims, sentences)
+    ]
+    order = [s for s in systems if s == sizes or s in also]
+    needed = _needed([systems[s] for s in order], claims, sentences)
+    return Inductive("IC3", tuple((s, digest(systems[s])) for s in order), claims, needed)
+
+
+def _holds(system: System, claims: tuple[str, ...], sentences: tuple[str, ...]) -> bool:
+    try:
+        return Obligation(system, claims, sentences).ask(sat(Budget()))[0] == "holds"
+    except (Unreadable, TooLarge):
+        return False
+
+
+def _needed(
+    systems: Sequence[System], claims: tuple[str, ...], sentences: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The sentences without those that can go at every size."""
+    kept = list(sentences)
+    while True:
+        idle = [set(Obligation(s, claims, kept).idle_ones()) for s in systems]
+        both = set.intersection(*idle) if idle else set()
+        if not both:
+            return tuple(kept)
+        del kept[max(both)]
+
+
+def _exhaustive(
+    systems: Mapping[Sizes, System],
+    proved: Mapping[Sizes, Mapping[str, int | None]],
+    sections: Iterable[Section],
+) -> list[Exhaustive]:
+    """What was looked at in all states and has no invariant, by equal sets of claims."""
+    by_invariant = {
+        (core[0], name) for s in sections if isinstance(s, Inductive) for core in s.cores for name in s.claims
+    }
+    groups: dict[tuple[str, ...], list[tuple[Sizes, str, int]]] = {}
+    for sizes, system in systems.items():
+        counts = {
+            name: n
+            for name, n in proved[sizes].items()
+            if n is not None and (sizes, name) not in by_invariant
+        }
+        if counts:
+            core = (sizes, digest(system), next(iter(counts.values())))
+            groups.setdefault(tuple(counts), []).append(core)
+    return [Exhaustive(tuple(cores), claims) for claims, cores in groups.items()]

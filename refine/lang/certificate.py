@@ -1,0 +1,138 @@
+"""Certificates as text: `grammar/proof.lark` read into plain records, and these written."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from refine import resources
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+_Tree: TypeAlias = Any  # of lark, whose trees have children of either kind
+LANGUAGE = 1  # of certificates and of what they speak about; another one is stale
+_WIDTH = 100
+
+Sizes: TypeAlias = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inductive:
+    """One invariant for all claims, at several sizes; `core` is the digest of the system at each."""
+
+    engine: str
+    cores: tuple[tuple[Sizes, str], ...]
+    claims: tuple[str, ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exhaustive:
+    """Claims that were looked at in all states, and how many these are: there is no invariant to read."""
+
+    cores: tuple[tuple[Sizes, str, int], ...]
+    claims: tuple[str, ...]
+
+
+Section: TypeAlias = Inductive | Exhaustive
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What the proof of one protocol rests on."""
+
+    protocol: str
+    checker: str
+    language: int
+    sections: tuple[Section, ...]
+
+
+class Malformed(Exception):
+    """A text that is no certificate, and why."""
+
+
+@cache
+def _parser() -> Lark:
+    from lark import Lark
+
+    text = (resources.root("grammar") / "proof.lark").read_text(encoding="utf-8")
+    return Lark(text, parser="lalr", lexer="contextual")
+
+
+def read(text: str) -> Certificate:
+    """The certificate in a text. Raises `Malformed`."""
+    from lark import UnexpectedInput
+
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        raise Malformed(f"line {error.line} cannot be read") from None
+    parts: list[_Tree] = list(tree.children)
+    name, checker, *sections = parts
+    said, language = (str(x) for x in checker.children)
+    return Certificate(str(name), said[1:-1], int(language), tuple(_section(s) for s in sections))
+
+
+def _section(tree: _Tree) -> Section:
+    parts = list(tree.children)
+    if tree.data == "exhaustive":
+        *sizes, claims = parts
+        cores = tuple((_pairs(s.children[0]), str(s.children[1]), int(str(s.children[2]))) for s in sizes)
+        return Exhaustive(cores, _paths(claims))
+    engine, *rest = parts
+    sizes = [s for s in rest if s.data == "size"]
+    claims = next(s for s in rest if s.data == "claims")
+    sentences = tuple(" ".join(str(s.children[0]).split()) for s in rest if s.data == "invariant")
+    cores2 = tuple((_pairs(s.children[0]), str(s.children[1])) for s in sizes)
+    return Inductive(str(engine)[1:-1], cores2, _paths(claims), sentences)
+
+
+def _pairs(tree: _Tree) -> Sizes:
+    if tree is None:
+        return ()
+    words = [str(x) for x in tree.children]
+    return tuple(zip(words[::2], map(int, words[1::2]), strict=True))
+
+
+def _paths(tree: _Tree) -> tuple[str, ...]:
+    return tuple(".".join(str(x) for x in path.children) for path in tree.children)
+
+
+def write(certificate: Certificate, about: str) -> str:
+    """The text of a certificate; `about` is the file that it is for."""
+    lines = [
+        f"// What the proof of {about} rests on. 'spte prove' checks it again, with two solvers,",
+        "// and believes none of it; 'spte prove --reprove' writes it anew.",
+        f"proof {certificate.protocol};",
+        f'checker "{certificate.checker}" language {certificate.language};',
+    ]
+    for section in certificate.sections:
+        lines.append("")
+        if isinstance(section, Inductive):
+            lines.append(f'inductive "{section.engine}" {{')
+            lines += [f"    size{_shown(sizes)}:\n        {core};" for sizes, core in section.cores]
+            lines += _filled("claims ", ", ".join(section.claims))
+            lines += [line for text in section.sentences for line in _filled("invariant ", text)]
+        else:
+            lines.append("exhaustive {")
+            lines += [
+                f"    size{_shown(sizes)}:\n        {core}, {count} states;"
+                for sizes, core, count in section.cores
+            ]
+            lines += _filled("claims ", ", ".join(section.claims))
+        lines.append("}")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(sizes: Sizes) -> str:
+    return "".join((" " if n == 0 else ", ") + f"{name} = {k}" for n, (name, k) in enumerate(sizes))
+
+
+def _filled(word: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        f"{word}{text};", _WIDTH, initial_indent="    ", subsequent_indent="        ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
