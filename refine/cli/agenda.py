@@ -8,8 +8,9 @@ from typing import Protocol
 
 from refine.cli.files import Target
 from refine.cli.joint import idle_together
+from refine.cli.proofs import Proofs
 from refine.engine.decide import Sizes
-from refine.engine.items import Dropped, Item, Tried, plan
+from refine.engine.items import Dropped, Item, Recheck, Tried, plan
 from refine.engine.maps import elements, systematic, weaker
 from refine.lang.elements import Outline
 from refine.lang.load import Loaded
@@ -58,8 +59,12 @@ class Agenda(Protocol):
     def groups(self, outline: Outline, rows: Sequence[Row]) -> list[Dropped]:
         """Reasons that are dropped together, once it is known which are not needed alone."""
 
-    def conclusions(self, outline: Outline, results: Sequence[SizeResult], rows: Sequence[Row]) -> list[Row]:
+    def conclusions(self, file: File, results: Sequence[SizeResult], rows: Sequence[Row]) -> list[Row]:
         """What follows."""
+
+    @property
+    def proofs(self) -> Proofs | None:
+        """Where certificates are, if they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +72,24 @@ class Proof:
     """What a file declares: its reasons, mutants and variants, and that nothing is vacuous; of some claims, reasons."""
 
     claims: frozenset[str] = frozenset()
+    proofs: Proofs | None = None
 
     def items(self, file: File, outline: Outline) -> Iterator[Item]:
         yield from plan(file.loaded, outline, self.claims)
+        if self.proofs is not None:
+            yield from self.proofs.items(file.target, file.rows)
 
     def rows(self, file: File, item: Item) -> tuple[Sizes, ...]:
-        del item
-        return file.rows
+        return (item.sizes,) if isinstance(item, Recheck) else file.rows
 
     def groups(self, outline: Outline, rows: Sequence[Row]) -> list[Dropped]:
         return idle_together(outline, rows)
 
-    def conclusions(self, outline: Outline, results: Sequence[SizeResult], rows: Sequence[Row]) -> list[Row]:
-        del outline, results, rows
-        return []
+    def conclusions(self, file: File, results: Sequence[SizeResult], rows: Sequence[Row]) -> list[Row]:
+        del rows
+        if self.proofs is None:
+            return []
+        return list(self.proofs.conclusions(file.target, file.rows, results))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,11 @@ class Audit:
     def groups(self, outline: Outline, rows: Sequence[Row]) -> list[Dropped]:
         return [*idle_together(outline, rows), *(idle_together(outline, rows, 3) if self.triples else [])]
 
-    def conclusions(self, outline: Outline, results: Sequence[SizeResult], rows: Sequence[Row]) -> list[Row]:
-        found = unstated(outline, rows)
+    @property
+    def proofs(self) -> Proofs | None:
+        return self.proof.proofs
+
+    def conclusions(self, file: File, results: Sequence[SizeResult], rows: Sequence[Row]) -> list[Row]:
+        assert file.outline is not None, "what could not be lowered has nothing to conclude"
+        found = [*self.proof.conclusions(file, results, rows), *unstated(file.outline, rows)]
         return [*found, *unguarded(results, rows)] if self.systematic else found

@@ -82,6 +82,7 @@ def parser() -> Parser:
     _questions(prove)
     _reports(prove)
     _shard(prove)
+    _proofs(prove)
 
     audit = _verb(
         verbs, "audit", "what each step is good for",
@@ -91,6 +92,7 @@ def parser() -> Parser:
     _questions(audit)
     _reports(audit)
     _shard(audit)
+    _proofs(audit)
     audit.add_argument(
         "--all-sizes", action="store_true", help="make the map at every size, not only the default"
     )
@@ -242,6 +244,20 @@ def _shard(verb: Parser) -> None:
         type=shard,
         default=WHOLE,
         help="only part I of N of the work, for N machines; its verdicts speak of the sizes that it lists",
+    )
+
+
+def _proofs(verb: Parser) -> None:
+    verb.add_argument(
+        "--proofs",
+        metavar="DIR",
+        type=Path,
+        help="where certificates are (default: beside the specifications)",
+    )
+    verb.add_argument(
+        "--reprove",
+        action="store_true",
+        help="prove from nothing, and write the certificates anew",
     )
 
 

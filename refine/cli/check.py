@@ -15,13 +15,14 @@ from refine.cli.files import Target, targets
 from refine.cli.joint import may_change, settled
 from refine.cli.place import Place
 from refine.cli.pool import run as run_jobs
+from refine.cli.proofs import Proofs, unwritten
 from refine.cli.shard import Shard, mine
 from refine.cli.sink import JsonSink, Sink, TextSink
 from refine.cli.status import UNKNOWN, USAGE, worst
 from refine.cli.work import Done, Interrupts, Job, Options
 from refine.engine.decide import Sizes, status
-from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried
-from refine.engine.judge import observers
+from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried
+from refine.engine.judge import kind_of, observers
 from refine.engine.verdict import Tick
 from refine.lang import ast
 from refine.lang.edited import outline_of
@@ -42,10 +43,16 @@ def check(args: argparse.Namespace) -> int:
 
 def prove(args: argparse.Namespace) -> int:
     """Check at every size that counts."""
-    agenda = (
-        Proof(frozenset(args.claim)) if args.steps is None else None
-    )  # who asks for steps asks for no proof
+    # Who asks for steps asks for no proof.
+    agenda = Proof(frozenset(args.claim), proofs(args)) if args.steps is None else None
     return Run(args, every=True, agenda=agenda).run()
+
+
+def proofs(args: argparse.Namespace) -> Proofs | None:
+    """The certificates that are looked at: of whole proofs only."""
+    if args.claim or args.size or not args.shard.whole or args.no_symmetry or args.engine != "auto":
+        return None
+    return Proofs(args.proofs, args.reprove, f"spte-refine {version()}")
 
 
 @dataclass(slots=True)
@@ -279,14 +286,35 @@ class Run:
         self._also(file, self._agenda.groups(file.outline, told.audit), told, interrupts)
         told.audit = settled(told.audit)
         results = told.results if self._shard.whole else []  # that nothing breaks a claim, no part can say
-        told.audit += self._agenda.conclusions(file.outline, results, told.audit)
+        told.audit += self._agenda.conclusions(file, results, told.audit)
+        if self._agenda.proofs is not None and self._agenda.proofs.anew:
+            self._certify(file, self._agenda.proofs, told, interrupts)
 
-    def _also(self, file: File, items: Sequence[Item], told: Told, interrupts: Interrupts) -> None:
+    def _certify(self, file: File, known: Proofs, told: Told, interrupts: Interrupts) -> None:
+        """Make the certificate of what was proved, write it, and check what was written."""
+        item = known.reprove(file.target, told.results)
+        made = self._also(file, [item], told, interrupts)
+        text = next((done.text for done in made if done is not None and done.text), "")
+        if not text:
+            return
+        try:
+            written = known.write(file.target, text)
+        except OSError as error:
+            told.audit.append(unwritten(file.target.name, error.strerror or str(error)))
+            return
+        self._also(file, list(written.items(file.target, file.rows)), told, interrupts)
+
+    def _also(
+        self, file: File, items: Sequence[Item], told: Told, interrupts: Interrupts
+    ) -> list[Done | None]:
         """Judge further items of a file."""
         assert self._agenda is not None, "only an agenda has items"
         jobs = [self._item_job(file, item, self._agenda) for item in items]
+        found = []
         for job, done in zip(jobs, run_jobs(jobs, self._count, self._ticked, interrupts), strict=True):
             self._tell(file, job, done, told)
+            found.append(done)
+        return found
 
     def _close(self, file: File, told: Told) -> None:
         self._failed += told.failed
@@ -395,6 +423,10 @@ def _untold(item: Item, why: str) -> list[Row]:
             return [Row(role, name, "unknown", UNKNOWN, why=why)]
         case Occurrences():
             return [Row("vacuity", "what must happen", "unknown", UNKNOWN, why=why)]
+        case Recheck(section, sizes):
+            return [Row("certificate", kind_of(section), "unknown", UNKNOWN, why=why, asked=(sizes,))]
+        case Reprove():
+            return [unwritten(item.about, why)]
         case _:
             assert_never(item)
 

@@ -64,7 +64,7 @@ def mine(part: Shard, planned: Sequence[tuple[File, Job]]) -> list[tuple[File, J
 
 def _question(job: Job, linked: Mapping[str, str]) -> tuple[int, Hashable]:
     """Which question of its file a job belongs to: its kind, and what tells it from others."""
-    from refine.engine.items import Changed, Dropped, Occurrences, Tried
+    from refine.engine.items import Changed, Dropped, Occurrences, Recheck, Reprove, Tried
 
     match job.item:
         case None:
@@ -77,6 +77,8 @@ def _question(job: Job, linked: Mapping[str, str]) -> tuple[int, Hashable]:
             return 4, "what must happen"
         case Tried(kind, name):
             return 5, (kind, name)
+        case Recheck() | Reprove():
+            return 0, "claims"
         case _:
             assert_never(job.item)
 

@@ -11,10 +11,11 @@ from refine.cli import pool
 from refine.cli.agenda import File, Proof
 from refine.cli.files import Target
 from refine.cli.joint import others, settled
+from refine.cli.proofs import Proofs
 from refine.cli.work import Done, Interrupts, Job, Options, perform
 from refine.engine.decide import status
-from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried
-from refine.engine.judge import observers
+from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried
+from refine.engine.judge import kind_of, observers
 from refine.lang.edited import outline_of
 from refine.lang.load import load
 from refine.lang.lower import lower_whole
@@ -71,7 +72,9 @@ def _planned(path: Path, name: str, reporter: Reporter) -> File | None:
         return file
     made = lower_whole(loaded, dict(rows[0]), reporter)
     outline = outline_of(loaded, reporter) if made is not None else None
-    return None if outline is None or reporter.has_errors else file.with_outline(outline, Proof())
+    return (
+        None if outline is None or reporter.has_errors else file.with_outline(outline, Proof(proofs=Proofs()))
+    )
 
 
 def _tests(file: File, options: Options) -> Iterator[Test]:
@@ -105,6 +108,10 @@ def _name(item: Item) -> str:
             return f"{role}[{name}]"
         case Occurrences():
             return "vacuity"
+        case Recheck(section, sizes):
+            return f"certificate[{', '.join([*(f'{n}={k}' for n, k in sizes), kind_of(section)])}]"
+        case Reprove():
+            raise AssertionError("a suite writes nothing")
         case _:
             assert_never(item)
 

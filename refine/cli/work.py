@@ -72,6 +72,7 @@ class Done:
     status: int = OK
     details: str = ""
     rows: tuple[Row, ...] = ()
+    text: str = ""  # a certificate that was made
 
     @property
     def interrupted(self) -> bool:
@@ -170,7 +171,8 @@ def _audit(job: Job, item: Item, progress: Progress) -> Done:
     options = job.options
     how = How(_limits(options), options.mode, options.symmetry, progress)
     found = judge(Case(job.loaded, job.rows), item, how)
-    return Done(rows=tuple(row(j, (*job.reproduce, *_edit_words(item))) for j in found))
+    rows = tuple(row(j, (*job.reproduce, *_edit_words(item))) for j in found)
+    return Done(rows=rows, text=next((j.text for j in found if j.text), ""))
 
 
 def _limits(options: Options) -> Limits:

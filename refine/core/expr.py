@@ -354,7 +354,9 @@ def bitwise(op: Op, *xs: Expr) -> Expr:
 
 
 def narrow(x: Expr, type_: Int) -> Expr:
-    """`x` as a value of a bounded Int type; the default where it is outside (a fault check goes with it)."""
+    """`x` as a value of an Int type; the default where it is outside (a fault check goes with it)."""
+    if not type_.bounded:
+        return x  # nothing is outside, and the bounds that are known stay known
     if x.op is Op.CONST and type_.lo is not None and type_.hi is not None:
         assert isinstance(x.data, int), "an Int constant is a number"
         return const(type_, x.data if type_.lo <= x.data <= type_.hi else default(type_))

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from refine.engine.vacuity import Occurrence
 from refine.lang import ast
+from refine.lang.certificate import Section, Sizes
 from refine.lang.edits import NO_EDITS, Edits, resolve
 from refine.lang.elements import Element, Outline
 from refine.lang.load import Loaded
@@ -75,7 +76,24 @@ class Tried:
     about: Element | None = None
 
 
-Item: TypeAlias = Dropped | Changed | Occurrences | Tried
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """What one section of a certificate says of one of its sizes, to be checked again."""
+
+    section: Section
+    sizes: Sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Reprove:
+    """A certificate is to be made for what was proved: by size and name, and the states if all were looked at."""
+
+    proved: tuple[tuple[Sizes, tuple[tuple[str, int | None], ...]], ...]
+    checker: str
+    about: str
+
+
+Item: TypeAlias = Dropped | Changed | Occurrences | Tried | Recheck | Reprove
 
 
 def plan(loaded: Loaded, outline: Outline, claims: frozenset[str] = frozenset()) -> tuple[Item, ...]:

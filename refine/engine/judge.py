@@ -8,8 +8,10 @@ from typing import Literal, assert_never
 
 from refine.engine.audit import Case, Fate, How, Loss, fate, happenings, masked
 from refine.engine.decide import Sizes
-from refine.engine.items import Changed, Dropped, Item, Occurrences, Tried, Use
+from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried, Use
+from refine.lang.certificate import Exhaustive, Inductive, Section, write
 from refine.lang.elements import Element, Observed
+from refine.smt.solver import Budget
 from refine.text.span import Span
 
 Standing = Literal["as declared", "not as declared", "unknown"]
@@ -33,6 +35,7 @@ class Judgement:
     states: int = 0
     about: Element | None = None
     line: int = 0  # where it is declared in the file, or 0
+    text: str = ""  # of a certificate that was made
 
 
 def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
@@ -47,8 +50,59 @@ def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
             return tuple(_occurrences(case, item, how))
         case Tried():
             return (_tried(case, item, how),)
+        case Recheck():
+            return (_rechecked(case, item, how),)
+        case Reprove():
+            return (_reproved(case, item, how),)
         case _:
             assert_never(item)
+
+
+# --- certificates ---------------------------------------------------------------------------------------------------
+
+
+def _rechecked(case: Case, item: Recheck, how: How) -> Judgement:
+    from refine.engine.certify import check  # with it come the solvers
+
+    budget = Budget(how.limits.resources, how.limits.deadline)
+    found = check(case.system(item.sizes), item.section, item.sizes, budget)
+    standing: dict[str, Standing] = {
+        "checked": "as declared",
+        "refused": "not as declared",
+        "unknown": "unknown",
+    }
+    return Judgement(
+        "certificate", kind_of(item.section), found.outcome, standing[found.outcome],
+        why=found.why, asked=(item.sizes,),
+    )  # fmt: skip
+
+
+def kind_of(section: Section) -> str:
+    """What a section of a certificate is called in a table."""
+    match section:
+        case Inductive(sentences=sentences, claims=claims):
+            return f"{_count(len(claims), 'claim')} by {_count(len(sentences), 'sentence')}"
+        case Exhaustive():
+            return ", ".join(section.claims)
+        case _:
+            assert_never(section)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _reproved(case: Case, item: Reprove, how: How) -> Judgement:
+    from refine.engine.certify import make
+
+    systems = {row: case.system(row) for row in case.rows}
+    proved = {row: dict(names) for row, names in item.proved}
+    found, left = make(systems, proved, item.checker, how.limits, how.progress)
+    text = write(found, item.about)
+    if left:
+        why = "; ".join(f"{', '.join(one.claims)}: {one.why}" for one in left)
+        return Judgement("proof", item.about, "incomplete", "unknown", why=why, text=text)
+    return Judgement("proof", item.about, "written", "as declared", text=text)
 
 
 def _edited(case: Case, item: Dropped | Changed | Tried) -> Case:

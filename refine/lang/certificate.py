@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _Tree: TypeAlias = Any  # of lark, whose trees have children of either kind
 LANGUAGE = 1  # of certificates and of what they speak about; another one is stale
 _WIDTH = 100
+_HELD = "\u00a0"  # a blank at which no line is broken
 
 Sizes: TypeAlias = tuple[tuple[str, int], ...]
 
@@ -132,7 +134,10 @@ def _shown(sizes: Sizes) -> str:
 
 
 def _filled(word: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        f"{word}{text};", _WIDTH, initial_indent="    ", subsequent_indent="        ",
+    """Lines that are broken where a reader would, and not within a comparison."""
+    whole = re.sub(r"(?<!&&|\|\||->)(?<![,.]) ", _HELD, text)
+    lines = textwrap.wrap(
+        f"{word}{whole};", _WIDTH, initial_indent="    ", subsequent_indent="        ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
+    return [line.replace(_HELD, " ") for line in lines]

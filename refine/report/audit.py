@@ -20,7 +20,7 @@ ELSEWHERE = ("element", "group", "weaker", "systematic")  # told by refine.repor
 _STATUS = {"as declared": 0, "not as declared": 1, "unknown": 3}
 _NOUNS = {
     "because": "reason", "redundant": "redundant reason", "together": "pair", "mutant": "mutant", "variant": "variant",
-    "observer": "observer",
+    "observer": "observer", "certificate": "certificate",
 }  # fmt: skip
 
 
@@ -148,12 +148,17 @@ def _all_fine(kind: str) -> str:
         "mutant": "all caught",
         "variant": "all keep their claims",
         "observer": "modelled, or left out for a reason",
+        "certificate": "all checked by z3 and cvc5",
     }.get(kind, "as declared")
 
 
 def _told(rows: Sequence[Row]) -> tuple[str, str]:
     """The label and the text of one thing that was judged, for each claim that it speaks of."""
     one = rows[0]
+    if one.kind == "certificate":
+        return "certificate", _certified(rows)
+    if one.kind == "proof":
+        return "certificate", f"{one.verdict}: {one.why}" if one.why else one.verdict
     label = {"together": f"one of {one.name}", "vacuity": "vacuity"}.get(one.kind, f"{one.kind} {one.name}")
     words = [_words(x) for x in rows]
     verdicts = list(dict.fromkeys(x.verdict for x in rows))
@@ -191,6 +196,21 @@ def _words(x: Row) -> str:
             return f"unknown{f' ({x.claim})' * bool(x.claim)}: {x.why}"
         case _:
             return f"{x.verdict}: {x.why}" if x.why else x.verdict
+
+
+def _certified(rows: Sequence[Row]) -> str:
+    """What came of one section of a certificate, at all its sizes."""
+    fine = [x for x in rows if not x.status]
+    said = [f"{x.verdict}{_where(x)}: {x.why}" for x in rows if x.status]
+    if fine:
+        at = f" at {len(fine)} sizes" if len(fine) > 1 else ""
+        said.append(f"{fine[0].name}{at}, checked by {fine[0].why}")
+    return "; ".join(said)
+
+
+def _where(x: Row) -> str:
+    shown = ", ".join(f"{name} {n}" for name, n in (x.asked[0] if x.asked else ()))
+    return f" ({shown})" if shown else ""
 
 
 def _others(x: Row) -> str:
