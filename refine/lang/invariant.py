@@ -86,6 +86,7 @@ class Reader:
                 return same if op == "==" else e.not_(same)
             case ast.Binary("in" | "!in" as op, left, right):
                 many = self._read(right, env, None)
+                many = e.get(many) if isinstance(many.type, Option) else many
                 if not isinstance(many.type, Set):
                     raise Unreadable(f"'{_text(right)}' is no set")
                 one = self._read(left, env, many.type.item)
@@ -103,6 +104,8 @@ class Reader:
                 return e.none(want)
             case ast.Integer(value):
                 return _number(value, want)
+            case ast.Unary("-", ast.Integer(value)):
+                return e.integer(-value)
             case ast.Element(name, number):
                 index = self._indexes.get(name.name)
                 if index is None or not 0 <= number < index.size:
@@ -203,6 +206,7 @@ class Reader:
                     raise Unreadable(f"'{_text(node)}' has no such field")
                 x = e.field_of(x, field[0])
                 continue
+            x = e.get(x) if isinstance(x.type, Option) else x
             if not isinstance(x.type, Array):
                 raise Unreadable(f"'{_text(node)}' has too many indices")
             at = self._read(step, env, x.type.dom)
@@ -245,8 +249,14 @@ def _chain(node: ast.Expr) -> tuple[list[str], list[str | ast.Expr]]:
 
 
 def _fitting(x: Expr, type_: Type, node: ast.Expr) -> Expr:
-    if x.type == type_ or (isinstance(x.type, Int) and isinstance(type_, Int)):
+    if x.type == type_:
         return x
+    if isinstance(x.type, Int) and isinstance(type_, Int):
+        if x.op is not Op.CONST or not type_.bounded:
+            return x
+        assert isinstance(x.data, int) and type_.lo is not None and type_.hi is not None, "numbers in bounds"
+        if type_.lo <= x.data <= type_.hi:
+            return e.const(type_, x.data)
     raise Unreadable(f"'{_text(node)}' is of type {x.type}, not {type_}")
 
 

@@ -38,7 +38,7 @@ from refine.run.eval import values_of
 
 COLOUR = Enum("Colour", ("RED", "GREEN", "BLUE"))
 PC = Enum("Pc", ("start", "middle", "end"))
-SLOT = Index("slot", 2, IndexKind.SLOT)
+SLOT = Index("slot_t", 2, IndexKind.SLOT)
 FRAME = Index("frame", 3, IndexKind.GFN)
 SMALL = Int(-1, 2)
 MOST_VALUES = 600

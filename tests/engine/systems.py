@@ -8,13 +8,13 @@ from refine.core.system import Family, Fault, Kind, Place, Property, Rule, Syste
 from refine.core.types import Array, Enum, Index, Option, Set, Type
 from tests.engine.random_systems import random_system
 
-ZAPPER = Enum("ZapperPc", ("idle", "clear", "maybe", "yielded", "flush", "free"))
+ZAPPER = Enum("ZapperPc", ("rest", "clear", "maybe", "yielded", "flush", "free"))
 GUEST = Enum("GuestPc", ("guest", "lock", "pick", "install"))
 
 
 def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> System:
     """TLB shootdown before reuse; `buggy` frees the frame before the flush."""
-    vcpu, gfn, pfn = Index("vcpu", vcpus), Index("gfn", gfns), Index("pfn", pfns)
+    vcpu, gfn, pfn = Index("vcpu", vcpus), Index("gfn_t", gfns), Index("pfn", pfns)
     some_gfn, some_pfn = Option(gfn), Option(pfn)
     types: dict[str, tuple[Type, str]] = {
         "zapper.pc": (ZAPPER, "pc"),
@@ -49,7 +49,7 @@ def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> S
 
     no_gfn, no_pfn = e.none(some_gfn), e.none(some_pfn)
     no_reader = e.forall(of_w, e.not_(e.or_(at(w, "pick"), at(w, "install"))))
-    no_writer = e.or_(e.eq(zpc, z("idle")), e.eq(zpc, z("yielded")))
+    no_writer = e.or_(e.eq(zpc, z("rest")), e.eq(zpc, z("yielded")))
     mapped = e.select(x["pt"], g)
     row = e.select(x["tlb"], v)
     entry = e.select(row, g)
@@ -57,7 +57,7 @@ def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> S
     wanted = e.get(e.select(x["guest.g"], v))
     empty = e.is_some(e.select(x["pt"], wanted))
     last = e.forall(of_w, e.or_(e.eq(w, v), e.member(w, x["flushed"])))
-    after_flush = z("idle" if buggy else "free")
+    after_flush = z("rest" if buggy else "free")
     nothing = e.const(Array(gfn, some_pfn), (None,) * gfns)
 
     def undefined(place: int, *options: Expr) -> tuple[Fault, ...]:
@@ -86,7 +86,7 @@ def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> S
     rules = (
         zap(
             "lock",
-            e.and_(e.eq(zpc, z("idle")), e.is_some(mapped), no_reader),
+            e.and_(e.eq(zpc, z("rest")), e.is_some(mapped), no_reader),
             ("zapper.pc", z("clear")),
             ("zapper.g", e.some(g)),
             params=(of_g,),
@@ -116,7 +116,7 @@ def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> S
             e.eq(zpc, z("free")),
             ("free", e.ite(e.is_some(x["zapper.p"]), e.insert(x["free"], e.get(x["zapper.p"])), x["free"])),
             ("zapper.p", no_pfn),
-            ("zapper.pc", z("maybe" if buggy else "idle")),
+            ("zapper.pc", z("maybe" if buggy else "rest")),
         ),
         Rule(
             "fill",

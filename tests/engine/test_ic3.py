@@ -139,7 +139,7 @@ def test_tlb_shootdown_is_proved_without_lemmas(size: tuple[int, int, int]) -> N
     system = tlb_shootdown(*size)
     found = ic3(system, ["safe"], Limits())
     assert isinstance(found.verdicts["safe"], Proved)
-    assert found.symmetry == ("vcpu", "gfn", "pfn")
+    assert found.symmetry == ("vcpu", "gfn_t", "pfn")
 
 
 def test_symmetry_only_saves_work() -> None:

@@ -258,7 +258,7 @@ def shootdown(vcpus: int = 2, gfns: int = 2, pfns: int = 2, *, buggy: bool = Fal
     """The protocol with lemmas: each frame has one holder, and stale entries are being flushed."""
     system = tlb_shootdown(vcpus, gfns, pfns, buggy=buggy)
     x = {v.name: e.var(v.name, v.type) for v in system.vars}
-    vcpu, gfn, pfn = Index("vcpu", vcpus), Index("gfn", gfns), Index("pfn", pfns)
+    vcpu, gfn, pfn = Index("vcpu", vcpus), Index("gfn_t", gfns), Index("pfn", pfns)
     of_v, of_g, of_p = Binder("lv", vcpu), Binder("lg", gfn), Binder("lp", pfn)
     v, g, p = e.param("lv", vcpu), e.param("lg", gfn), e.param("lp", pfn)
 
@@ -287,7 +287,7 @@ def shootdown(vcpus: int = 2, gfns: int = 2, pfns: int = 2, *, buggy: bool = Fal
     covered = e.implies(cached, e.or_(mapped, unflushed))
     holding = e.and_(
         e.implies(e.member(v, x["flushed"]), zapper("flush")),
-        e.implies(guest("pick", "install"), zapper("idle", "yielded")),
+        e.implies(guest("pick", "install"), zapper("rest", "yielded")),
         e.eq(guest("install"), e.is_some(e.select(x["guest.p"], v))),
         e.implies(guest("lock", "pick", "install"), e.is_some(e.select(x["guest.g"], v))),
     )
@@ -295,7 +295,7 @@ def shootdown(vcpus: int = 2, gfns: int = 2, pfns: int = 2, *, buggy: bool = Fal
         lemma("one_holder", e.forall(of_p, e.le(total, e.integer(1)))),
         lemma("covered", e.forall(of_v, e.forall(of_g, e.forall(of_p, covered)))),
         lemma("locks", e.forall(of_v, holding)),
-        lemma("owing", e.implies(zapper("idle", "clear"), e.not_(e.is_some(x["zapper.p"])))),
+        lemma("owing", e.implies(zapper("rest", "clear"), e.not_(e.is_some(x["zapper.p"])))),
         lemma("zapping", e.implies(zapper("clear"), e.is_some(x["zapper.g"]))),
     )
     safe = replace(system.property("safe"), using=tuple(lem.name for lem in lemmas))

@@ -68,7 +68,7 @@ def test_tlb_shootdown_has_the_known_numbers_of_states(
     system = tlb_shootdown(*size)
     whole, few = (explore(system, None, Limits(), symmetry=s) for s in (False, True))
     assert (whole.states, few.states) == (states, reduced)
-    assert few.symmetry == ("vcpu", "gfn", "pfn")
+    assert few.symmetry == ("vcpu", "gfn_t", "pfn")
     assert whole.depth == few.depth
     for answer in (whole, few):
         assert {type(v).__name__ for v in answer.verdicts.values()} == {"Proved"}
@@ -236,7 +236,7 @@ def test_a_constant_in_a_claim_ends_symmetry() -> None:
     pfn = Index("pfn", 2)
     named = replace(system, properties=(claim(e.member(e.const(pfn, 0), free)),))
     found = types_of(named)
-    assert [t.name for t in found.types] == ["vcpu", "gfn"]
+    assert [t.name for t in found.types] == ["vcpu", "gfn_t"]
     assert found.notes == ("pfn is not symmetric: `pfn#0` tells them apart",)
     assert explore(named, None, Limits()).notes == found.notes
 
@@ -266,7 +266,7 @@ def test_dereferencing_what_may_be_none_ends_symmetry() -> None:
     system = tlb_shootdown(2, 2, 2)
     careless = replace(system, rules=tuple(replace(r, faults=()) for r in system.rules))
     found = types_of(careless)
-    assert "gfn" not in {t.name for t in found.types}
+    assert "gfn_t" not in {t.name for t in found.types}
     assert any("may be none" in note for note in found.notes)
 
 
@@ -283,8 +283,8 @@ def test_a_fault_on_some_path_protects_what_is_dereferenced_there() -> None:
         rule = replace(clear, guard=e.TRUE, faults=faults, updates=(update,))
         return replace(system, rules=(rule,))
 
-    assert "gfn" in {t.name for t in types_of(with_rule((fault,))).types}
-    assert "gfn" not in {t.name for t in types_of(with_rule(())).types}
+    assert "gfn_t" in {t.name for t in types_of(with_rule((fault,))).types}
+    assert "gfn_t" not in {t.name for t in types_of(with_rule(())).types}
 
 
 def test_a_constant_in_a_choice_ends_symmetry() -> None:
