@@ -300,6 +300,7 @@ class Run:
         try:
             written = known.write(file.target, text)
         except OSError as error:
+            told.audit = [one for one in told.audit if one.kind != "proof"]
             told.audit.append(unwritten(file.target.name, error.strerror or str(error)))
             return
         self._also(file, list(written.items(file.target, file.rows)), told, interrupts)

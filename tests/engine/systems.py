@@ -8,7 +8,7 @@ from refine.core.system import Family, Fault, Kind, Place, Property, Rule, Syste
 from refine.core.types import Array, Enum, Index, Option, Set, Type
 from tests.engine.random_systems import random_system
 
-ZAPPER = Enum("ZapperPc", ("rest", "clear", "maybe", "yielded", "flush", "free"))
+ZAPPER = Enum("ZapperPc", ("rest", "clear", "perhaps", "yielded", "flush", "free"))
 GUEST = Enum("GuestPc", ("guest", "lock", "pick", "install"))
 
 
@@ -97,11 +97,11 @@ def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> S
             ("zapper.p", e.select(x["pt"], zapped)),
             ("pt", e.store(x["pt"], zapped, no_pfn)),
             ("zapper.g", no_gfn),
-            ("zapper.pc", z("free" if buggy else "maybe")),
+            ("zapper.pc", z("free" if buggy else "perhaps")),
             faults=undefined(0, x["zapper.g"]),
         ),
-        zap("noyield", e.eq(zpc, z("maybe")), ("zapper.pc", z("flush"))),
-        zap("yield", e.eq(zpc, z("maybe")), ("zapper.pc", z("yielded"))),
+        zap("noyield", e.eq(zpc, z("perhaps")), ("zapper.pc", z("flush"))),
+        zap("yield", e.eq(zpc, z("perhaps")), ("zapper.pc", z("yielded"))),
         zap("relock", e.and_(e.eq(zpc, z("yielded")), no_reader), ("zapper.pc", z("flush"))),
         zap(
             "flush",
@@ -116,7 +116,7 @@ def tlb_shootdown(vcpus: int, gfns: int, pfns: int, *, buggy: bool = False) -> S
             e.eq(zpc, z("free")),
             ("free", e.ite(e.is_some(x["zapper.p"]), e.insert(x["free"], e.get(x["zapper.p"])), x["free"])),
             ("zapper.p", no_pfn),
-            ("zapper.pc", z("maybe" if buggy else "rest")),
+            ("zapper.pc", z("perhaps" if buggy else "rest")),
         ),
         Rule(
             "fill",

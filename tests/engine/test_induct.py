@@ -281,7 +281,7 @@ def shootdown(vcpus: int = 2, gfns: int = 2, pfns: int = 2, *, buggy: bool = Fal
     )
     total = e.add(e.add(holders[0], holders[1]), e.add(holders[2], holders[3]))
     unflushed = e.and_(
-        is_p(x["zapper.p"]), e.not_(e.member(v, x["flushed"])), zapper("maybe", "yielded", "flush")
+        is_p(x["zapper.p"]), e.not_(e.member(v, x["flushed"])), zapper("perhaps", "yielded", "flush")
     )
     cached = is_p(e.select(e.select(x["tlb"], v), g))
     covered = e.implies(cached, e.or_(mapped, unflushed))
