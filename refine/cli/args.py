@@ -204,9 +204,9 @@ def _questions(verb: Parser) -> None:
     _sizes(verb)
     verb.add_argument(
         "--engine",
-        choices=("auto", "explore", "induct", "bmc"),
+        choices=("auto", "explore", "induct", "ic3", "bmc"),
         default="auto",
-        help="auto: search, and where that is not enough induction, then bounded checking (default)",
+        help="auto: search, and where that is not enough induction, IC3, then bounded checking (default)",
     )
     verb.add_argument(
         "--steps", metavar="K", type=_natural, help="look no further than K steps; asks for no proof"

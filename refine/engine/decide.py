@@ -1,7 +1,7 @@
 """Which engine answers what, and what several answers amount to: over engines, and over sizes.
 
-Explicit search comes first, because it is exact. What it leaves open goes to induction, and then to bounded
-checking. A verdict is only ever replaced by a stronger one, and two that exclude each other stop everything.
+Explicit search comes first, because it is exact. What it leaves open goes to induction, which needs lemmas, to IC3,
+which finds its own, and then to bounded checking. A verdict is only ever replaced by a stronger one, and two that exclude each other stop everything.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from refine.engine.verdict import (
     Violated,
 )
 
-Mode = Literal["auto", "explore", "induct", "bmc"]
-MODES: tuple[Mode, ...] = ("auto", "explore", "induct", "bmc")
+Mode = Literal["auto", "explore", "induct", "ic3", "bmc"]
+MODES: tuple[Mode, ...] = ("auto", "explore", "induct", "ic3", "bmc")
 Engine: TypeAlias = Callable[[System, Sequence[str], Limits, Progress | None], Answer]
 
 _SHARE = 0.6  # of the time there is, for the first of several engines
@@ -112,11 +112,17 @@ def _engines(mode: Mode, symmetry: bool, limits: Limits) -> list[tuple[str, Engi
 
         return bmc(system, names, limits, progress)
 
-    known: dict[str, Engine] = {"explore": explore, "induct": induct, "bmc": bmc}
+    def ic3(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
+        from refine.engine.ic3 import ic3
+
+        return ic3(system, names, limits, progress, symmetry=symmetry)
+
+    known: dict[str, Engine] = {"explore": explore, "induct": induct, "ic3": ic3, "bmc": bmc}
     if mode != "auto":
         return [(mode, known[mode])]
     # Who asks for so many steps does not ask for a proof.
-    return [(name, known[name]) for name in known if name != "induct" or limits.steps is None]
+    proofs = ("induct", "ic3")
+    return [(name, known[name]) for name in known if name not in proofs or limits.steps is None]
 
 
 def _for_ever(
