@@ -13,12 +13,11 @@ from refine.cli.status import UNKNOWN
 from refine.engine.decide import Sizes
 from refine.engine.items import Recheck, Reprove
 from refine.engine.judge import kind_of
-from refine.lang.certificate import Certificate, Exhaustive, Inductive, Malformed, read
+from refine.lang.certificate import AGAIN, LANGUAGE, Certificate, Exhaustive, Inductive, Malformed, read
 from refine.report.audit import Row
 from refine.report.result import SizeResult
 
 SUFFIX = ".proof"
-_AGAIN = "write it anew: 'spte prove --reprove'"
 _SEARCHES = ("explore", "live")
 
 
@@ -51,13 +50,14 @@ class Proofs:
 
     def _load(self, place: Path) -> Certificate | str | None:
         try:
-            return read(place.read_text(encoding="utf-8"))
+            found = read(place.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except OSError as error:
             return f"cannot read {place.name}: {error.strerror or error}"
         except (UnicodeDecodeError, Malformed) as error:
             return f"{place.name} is no certificate: {error}"
+        return found if found.language == LANGUAGE else f"{place.name} is of another version of the language"
 
     # --- checking -------------------------------------------------------------------------------------------
 
@@ -77,13 +77,13 @@ class Proofs:
         """What is wrong with a certificate as a whole."""
         found = None if self.anew else self.of(target)
         if isinstance(found, str):
-            yield _refused("certificate", f"{found}; {_AGAIN}")
+            yield _refused("certificate", f"{found}; {AGAIN}")
         if not isinstance(found, Certificate):
             return
         for section in found.sections:
             for core in section.cores:
                 if _matching(core[0], rows) is None:
-                    yield _refused(kind_of(section), f"there is no size {_shown(core[0])}; {_AGAIN}")
+                    yield _refused(kind_of(section), f"there is no size {_shown(core[0])}; {AGAIN}")
         for result in results:
             yield from self._left_out(found, result)
 
@@ -94,13 +94,13 @@ class Proofs:
         proved = [f.name for f in result.findings if f.outcome.word == "proved"]
         missing = [name for name in proved if name not in said]
         if missing and any(f.outcome.engine in _SEARCHES for f in result.findings if f.name in missing):
-            why = f"it says nothing of {missing[0]} at {_shown(result.sizes)}; {_AGAIN}"
+            why = f"it says nothing of {missing[0]} at {_shown(result.sizes)}; {AGAIN}"
             yield _refused("certificate", why)
         for section in mine:
             if isinstance(section, Exhaustive) and result.complete:
                 count = next(n for sizes, _, n in section.cores if _same(sizes, result.sizes))
                 if count != result.states:
-                    why = f"{count} states at {_shown(result.sizes)}, and not {result.states}; {_AGAIN}"
+                    why = f"{count} states at {_shown(result.sizes)}, and not {result.states}; {AGAIN}"
                     yield _refused(kind_of(section), why)
 
     # --- making ---------------------------------------------------------------------------------------------

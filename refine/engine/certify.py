@@ -19,7 +19,7 @@ from refine.engine.fold import fold
 from refine.engine.ic3 import Search
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import Limits, Progress, Proved, Tick
-from refine.lang.certificate import LANGUAGE, Certificate, Exhaustive, Inductive, Section, Sizes
+from refine.lang.certificate import AGAIN, LANGUAGE, Certificate, Exhaustive, Inductive, Section, Sizes
 from refine.lang.invariant import Reader, Unreadable
 from refine.smt.cells import Unbounded
 from refine.smt.gates import NotBits
@@ -73,7 +73,7 @@ def check(system: System, section: Section, sizes: Sizes, budget: Budget) -> Che
     """Check what a section says of one of its sizes. Raises `Inconsistent` where two solvers disagree."""
     core = next(core[1] for core in section.cores if core[0] == sizes)
     if core != digest(system):
-        return Checked("refused", "it is stale: the protocol is not the one that was proved")
+        return Checked("refused", f"it is stale: the protocol has changed since; {AGAIN}")
     if isinstance(section, Exhaustive):
         return Checked("checked", "")
     try:

@@ -1,7 +1,8 @@
 """Which engine answers what, and what several answers amount to: over engines, and over sizes.
 
 Explicit search comes first, because it is exact. What it leaves open goes to induction, which needs lemmas, to IC3,
-which finds its own, and then to bounded checking. A verdict is only ever replaced by a stronger one, and two that exclude each other stop everything.
+which finds its own, and then to bounded checking. A verdict is only ever replaced by a stronger one, and two that
+exclude each other stop everything.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _Tree: TypeAlias = Any  # of lark, whose trees have children of either kind
 LANGUAGE = 1  # of certificates and of what they speak about; another one is stale
+AGAIN = "write it anew: 'spte prove --reprove'"
 _WIDTH = 100
 _HELD = "\u00a0"  # a blank at which no line is broken
 

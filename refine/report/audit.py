@@ -201,7 +201,10 @@ def _words(x: Row) -> str:
 def _certified(rows: Sequence[Row]) -> str:
     """What came of one section of a certificate, at all its sizes."""
     fine = [x for x in rows if not x.status]
-    said = [f"{x.verdict}{_where(x)}: {x.why}" for x in rows if x.status]
+    said = []
+    for verdict, why in dict.fromkeys((x.verdict, x.why) for x in rows if x.status):
+        alike = [x for x in rows if (x.verdict, x.why) == (verdict, why)]
+        said.append(f"{verdict}{_where(alike[0]) if len(alike) < len(rows) else ''}: {why}")
     if fine:
         at = f" at {len(fine)} sizes" if len(fine) > 1 else ""
         said.append(f"{fine[0].name}{at}, checked by {fine[0].why}")

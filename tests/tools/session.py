@@ -89,7 +89,8 @@ def run(command: str, folder: Path) -> str:
 
 def play(page: str, folder: Path) -> Iterator[Run]:
     """Go through a page in a folder that has nothing but the shipped specifications, as a checkout has."""
-    (folder / "spec").symlink_to(resources.root("spec"), target_is_directory=True)
+    for kind in ("spec", "proofs"):
+        (folder / kind).symlink_to(resources.root(kind), target_is_directory=True)
     for block in blocks(page):
         match block.info:
             case ["spte", name]:
