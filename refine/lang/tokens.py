@@ -6,15 +6,15 @@ This is a scanner of our own over lark's terminals: lark's stops at the first ch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from refine.lang import ast
-from refine.resources import root
+from refine.lang.tables import parser
 from refine.text.diag import Reporter
 from refine.text.span import Source
 
@@ -74,20 +74,9 @@ class Scanned:
 @cache
 def grammar() -> Grammar:
     """Build the grammar, once in a process."""
-    from lark import Lark
-    from lark.lexer import Lexer, PatternStr
+    from lark.lexer import PatternStr
 
-    class NoLexer(Lexer):
-        """Stands in for lark's own, which would be built in vain."""
-
-        def __init__(self, _conf: object) -> None:
-            pass
-
-        def lex(self, _state: Any, _parser: Any = None) -> Iterator[Any]:
-            raise AssertionError("tokens are fed to the parser one by one")
-
-    text = (root("grammar") / "protocol.lark").read_text(encoding="utf-8")
-    lark = Lark(text, parser="lalr", lexer=NoLexer, propagate_positions=True)
+    lark, ignored = parser()
     # The order in which lark's own lexer tries terminals; words are told from names afterwards.
     terminals = sorted(
         lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
@@ -101,7 +90,7 @@ def grammar() -> Grammar:
     return Grammar(
         lark,
         re.compile(pattern),
-        frozenset(lark.ignore_tokens),
+        ignored,
         MappingProxyType(shown),
         MappingProxyType({text: name for name, text in shown.items()}),
     )

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from lark import Lark
 
+from refine.lang import tables
 from refine.lang.nodes import RULES
 from refine.lang.tokens import END, grammar, scan
 from refine.resources import root
 from refine.text.diag import Reporter
 from refine.text.span import Source
+from tests.tools.tables import made
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.spte"))
 
@@ -61,3 +63,21 @@ def test_each_rule_has_a_maker(strict: Lark) -> None:
     rules = {rule for rule in rules if not rule.startswith("_")}
     transparent = {str(rule.origin.name) for rule in strict.rules if rule.options.expand1} - {"stmt"}
     assert set(RULES) == rules - transparent
+
+
+def test_tables_are_those_of_the_grammar() -> None:
+    there = (root("grammar") / tables.NAME).read_text(encoding="utf-8")
+    assert there == made(), "make them anew: python -m tests.tools.tables"
+
+
+def test_other_tables_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grammar = (root("grammar") / "protocol.lark").read_text(encoding="utf-8")
+    (tmp_path / "protocol.lark").write_text(grammar + "// another one\n")
+    shipped, known = tables.parser()
+    monkeypatch.setattr(tables, "root", lambda _kind: tmp_path)
+    built, ignored = tables.parser()  # there are no tables
+    (tmp_path / tables.NAME).write_text((root("grammar") / tables.NAME).read_text().replace("NAME", "EMAN"))
+    again, _ = tables.parser()  # there are tables of another grammar
+    assert ignored == known
+    assert {t.name for t in built.terminals} == {t.name for t in again.terminals}
+    assert {t.name for t in built.terminals} == {t.name for t in shipped.terminals}
