@@ -16,7 +16,7 @@ from refine.smt.solver import Budget, Outcome, Reason, Solver, Status, Z3Solver
 from refine.smt.term import BIT, Term
 from refine.smt.unroll import Unrolling
 
-_SLICE = 5_000  # conflicts between two looks at the clock
+_SLICE = 2_000  # conflicts between two looks at the clock
 _NARROW = 16  # bits of the widest word that SAT is asked about
 
 DEEP = "cadical195"  # few hard questions

@@ -16,7 +16,7 @@ import pytest
 from tests.cli.specs import broken, good, large
 
 SPTE = (sys.executable, "-m", "refine")
-HEAVY = {"z3", "rich", "lark"}
+HEAVY = {"cvc5", "lark", "numpy", "pysat", "pysmt", "rich", "z3"}
 
 
 def spte(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -41,6 +41,7 @@ def loaded(words: list[str], cwd: Path) -> set[str]:
 
 def test_nothing_is_loaded_that_is_not_needed(tmp_path: Path) -> None:
     good(tmp_path)
+    (tmp_path / "broken.spte").write_text("protocol broken;\nshared bool\n")
     assert loaded(["--help"], tmp_path) == set()
     assert loaded(["check", "--help"], tmp_path) == set()
     assert loaded(["--version"], tmp_path) == set()
@@ -48,7 +49,9 @@ def test_nothing_is_loaded_that_is_not_needed(tmp_path: Path) -> None:
     assert loaded(["new", "other"], tmp_path) == set()
     assert loaded(["check", "toy.spte"], tmp_path) == {"lark"}
     assert loaded(["show", "toy.spte"], tmp_path) == {"lark"}
-    assert loaded(["check", "toy.spte", "--engine", "bmc", "--steps", "2"], tmp_path) == {"lark", "z3"}
+    assert loaded(["check", "broken.spte"], tmp_path) == {"lark"}
+    for engine in ("bmc", "induct", "ic3"):
+        assert loaded(["check", "toy.spte", "--engine", engine], tmp_path) == {"lark", "pysat"}
 
 
 def test_the_order_of_results_does_not_depend_on_processes_or_hashes(tmp_path: Path) -> None:

@@ -121,7 +121,8 @@ def test_of_liveness_only_the_engine_for_it_is_asked(engines: Callable[..., Aske
 
 
 def test_so_many_steps_are_no_question_for_induction() -> None:
-    assert [name for name, _ in module._engines("auto", True, Limits())] == ["explore", "induct", "bmc"]
+    every = ["explore", "induct", "ic3", "bmc"]
+    assert [name for name, _ in module._engines("auto", True, Limits())] == every
     assert [name for name, _ in module._engines("auto", True, Limits(steps=3))] == ["explore", "bmc"]
     assert [name for name, _ in module._engines("bmc", True, Limits())] == ["bmc"]
 
