@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from refine.smt.gates import NotBits
-from refine.smt.solver import Outcome, Reason, Status
+from refine.smt.solver import Budget, Outcome, Reason, Status
 from refine.smt.term import BIT, UNBOUNDED, Term, TermOp
+
+_LONGEST = 60_000  # milliseconds for one question with quantifiers
 
 
 class Cvc5Solver:
@@ -133,3 +136,18 @@ class Cvc5Solver:
             return t.Ite(lower, t.BVAdd(rest, right), rest)
         quotient = t.BVSDiv(left, right)
         return t.Ite(lower, t.BVSub(quotient, t.BV(1, x.width)), quotient)
+
+
+def cvc5_says(text: str, budget: Budget) -> Status:
+    """What cvc5 says of SMT-LIB 2 text that ends with one `(check-sat)`."""
+    import cvc5
+
+    solver = cvc5.Solver()
+    left = _LONGEST if budget.deadline is None else max(1, int((budget.deadline - time.monotonic()) * 1000))
+    solver.setOption("tlimit-per", str(min(left, _LONGEST)))
+    parser = cvc5.InputParser(solver)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "obligation")
+    symbols, said = parser.getSymbolManager(), ""
+    while not (command := parser.nextCommand()).isNull():
+        said = command.invoke(solver, symbols) or said
+    return {"sat": Status.SAT, "unsat": Status.UNSAT}.get(said.strip(), Status.UNKNOWN)

@@ -322,3 +322,20 @@ class Z3Solver:
 def all_of(conditions: Iterable[Term]) -> list[Term]:
     """The conditions that say something."""
     return [c for c in conditions if not (c.constant and c.data)]
+
+
+def z3_says(text: str, budget: Budget) -> Status:
+    """What Z3 says of SMT-LIB 2 text, of one question with quantifiers."""
+    import z3
+
+    context = z3.Context()
+    solver = z3.Solver(ctx=context)
+    left = 60_000 if budget.deadline is None else max(1, int((budget.deadline - time.monotonic()) * 1000))
+    solver.set("timeout", min(left, 60_000))
+    solver.set("random_seed", 0)
+    try:
+        solver.from_string(text.replace("(check-sat)", ""))
+        found = str(solver.check())
+    except z3.Z3Exception:
+        return Status.UNKNOWN
+    return {"sat": Status.SAT, "unsat": Status.UNSAT}.get(found, Status.UNKNOWN)

@@ -1,0 +1,1 @@
+"""Exports: systems in the words of other tools."""
