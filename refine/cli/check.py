@@ -425,7 +425,16 @@ def _untold(item: Item, why: str) -> list[Row]:
         case Occurrences():
             return [Row("vacuity", "what must happen", "unknown", UNKNOWN, why=why)]
         case Recheck(section, sizes):
-            return [Row("certificate", kind_of(section), "unknown", UNKNOWN, why=why, asked=(sizes,))]
+            return [
+                Row(
+                    "certificate",
+                    kind_of(section),
+                    "unknown",
+                    UNKNOWN,
+                    why=why,
+                    asked=(sizes,) if sizes else (),
+                )
+            ]
         case Reprove():
             return [unwritten(item.about, why)]
         case _:

@@ -13,7 +13,16 @@ from refine.cli.status import UNKNOWN
 from refine.engine.decide import Sizes
 from refine.engine.items import Recheck, Reprove
 from refine.engine.judge import kind_of
-from refine.lang.certificate import AGAIN, LANGUAGE, Certificate, Exhaustive, Inductive, Malformed, read
+from refine.lang.certificate import (
+    AGAIN,
+    LANGUAGE,
+    Certificate,
+    Exhaustive,
+    Inductive,
+    Malformed,
+    Unbounded,
+    read,
+)
 from refine.report.audit import Row
 from refine.report.result import SizeResult
 
@@ -66,6 +75,9 @@ class Proofs:
         found = None if self.anew else self.of(target)
         if isinstance(found, Certificate):
             for section in found.sections:
+                if isinstance(section, Unbounded):
+                    yield Recheck(section, ())
+                    continue
                 for core in section.cores:
                     row = _matching(core[0], rows)
                     if row is not None and isinstance(section, Inductive):
@@ -81,7 +93,7 @@ class Proofs:
         if not isinstance(found, Certificate):
             return
         for section in found.sections:
-            for core in section.cores:
+            for core in section.cores if not isinstance(section, Unbounded) else ():
                 if _matching(core[0], rows) is None:
                     yield _refused(kind_of(section), f"there is no size {_shown(core[0])}; {AGAIN}")
         for result in results:
@@ -89,7 +101,8 @@ class Proofs:
 
     def _left_out(self, found: Certificate, result: SizeResult) -> Iterator[Row]:
         """What was proved at a size and is not in the certificate, or was looked at in other states."""
-        mine = [s for s in found.sections if any(_same(core[0], result.sizes) for core in s.cores)]
+        sized = [s for s in found.sections if not isinstance(s, Unbounded)]
+        mine = [s for s in sized if any(_same(core[0], result.sizes) for core in s.cores)]
         said = {name for section in mine for name in section.claims}
         proved = [f.name for f in result.findings if f.outcome.word == "proved"]
         missing = [name for name in proved if name not in said]

@@ -14,14 +14,24 @@ from typing import Literal, TypeAlias
 
 from refine.core.digest import digest
 from refine.core.system import Kind, Property, System
+from refine.engine import unbounded
 from refine.engine.bmc import assumes
 from refine.engine.fold import fold
 from refine.engine.ic3 import Search
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import Limits, Progress, Proved, Tick
-from refine.lang.certificate import AGAIN, LANGUAGE, Certificate, Exhaustive, Inductive, Section, Sizes
+from refine.lang.certificate import (
+    AGAIN,
+    LANGUAGE,
+    Certificate,
+    Exhaustive,
+    Inductive,
+    Section,
+    Sizes,
+    Unbounded,
+)
 from refine.lang.invariant import Reader, Unreadable
-from refine.smt.cells import Unbounded
+from refine.smt import cells
 from refine.smt.gates import NotBits
 from refine.smt.relation import claimed
 from refine.smt.sat import MANY, SatSolver
@@ -71,6 +81,7 @@ def certifiable(system: System) -> list[Property]:
 
 def check(system: System, section: Section, sizes: Sizes, budget: Budget) -> Checked:
     """Check what a section says of one of its sizes. Raises `Inconsistent` where two solvers disagree."""
+    assert not isinstance(section, Unbounded), "that speaks of no one size"
     core = next(core[1] for core in section.cores if core[0] == sizes)
     if core != digest(system):
         return Checked("refused", f"it is stale: the protocol has changed since; {AGAIN}")
@@ -97,6 +108,24 @@ def check(system: System, section: Section, sizes: Sizes, budget: Budget) -> Che
     return Checked(
         "unknown", next(f"{name} has no answer" for name, a in answers.items() if a[0] == "unknown")
     )
+
+
+def check_unbounded(section: Unbounded, systems: Sequence[System], budget: Budget) -> Checked:
+    """Check what a section says of any number; `systems`: those at its sizes. Raises `Inconsistent` as `check` does."""
+    try:
+        core = unbounded.same_skeleton(systems, section.claims)
+        if len(systems) < 3 or any(said != core for _, said in section.cores):
+            return Checked("refused", f"it is stale: the protocol has changed since; {AGAIN}")
+        if not unbounded.vary(systems, section.types):
+            return Checked("refused", "its sizes do not have different numbers of each type")
+        found = unbounded.check(systems, section.claims, section.sentences, budget)
+    except (Unreadable, KeyError, StopIteration) as why:
+        return Checked("refused", str(why))
+    if isinstance(found, str):
+        return Checked("refused", found)
+    if set(found) != set(section.types):
+        return Checked("refused", f"it speaks of {', '.join(found)}")
+    return Checked("checked", "z3 and cvc5")
 
 
 class Obligation:
@@ -192,8 +221,12 @@ def make(
     checker: str,
     limits: Limits,
     progress: Progress | None = None,
+    three: Sequence[System] = (),
 ) -> tuple[Certificate, tuple[Left, ...]]:
-    """A certificate for what is `proved`: by size and name, with the number of states if all were looked at."""
+    """A certificate for what is `proved`: by size and name, with the number of states if all were looked at.
+
+    `three`: the protocol at three sizes among which each type of identities has different numbers of elements.
+    """
     sections: list[Section] = []
     left: list[Left] = []
     rest = sorted(systems, key=lambda sizes: prod(max(1, n) for _, n in sizes), reverse=True)
@@ -212,6 +245,7 @@ def make(
                 left.append(Left(sizes, claims, found or "nothing was found"))
             rest = rest[1:]
     sections += _exhaustive(systems, proved, sections)
+    sections += _unbounded(three, limits, progress)
     name = next(iter(systems.values())).name
     return Certificate(name, checker, LANGUAGE, tuple(sections)), tuple(left)
 
@@ -230,7 +264,7 @@ def _inductive(
     asked = [system.property(name) for name in claims]
     try:
         search = Search(system, asked, Budget(limits.resources, limits.deadline), progress)
-    except (NotBits, Unbounded):
+    except (NotBits, cells.Unbounded):
         return "IC3 needs variables of finitely many values"
     search.run()
     if search.invariant is None or not all(isinstance(search.verdicts[n], Proved) for n in claims):
@@ -290,3 +324,14 @@ def _exhaustive(
             core = (sizes, digest(system), next(iter(counts.values())))
             groups.setdefault(tuple(counts), []).append(core)
     return [Exhaustive(tuple(cores), claims) for claims, cores in groups.items()]
+
+
+def _unbounded(three: Sequence[System], limits: Limits, progress: Progress | None) -> list[Unbounded]:
+    """A proof for any number, if there is one."""
+    found = unbounded.find(three, limits, progress) if len(three) >= 3 else "there are no three sizes"
+    if isinstance(found, str):
+        return []
+    types, claims, sentences = found
+    core = unbounded.same_skeleton(three, claims)
+    assert core is not None, "it was looked at"
+    return [Unbounded(types, tuple((s.sizes, core) for s in three), claims, sentences)]

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
-from refine.engine.audit import Case, Fate, How, Loss, fate, happenings, masked
+from refine.core.system import System
+from refine.engine.audit import Case, Fate, How, Loss, Misfit, fate, happenings, masked
 from refine.engine.decide import Sizes
 from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried, Use
-from refine.lang.certificate import Exhaustive, Inductive, Section, write
+from refine.lang.certificate import Exhaustive, Inductive, Section, Unbounded, write
 from refine.lang.elements import Element, Observed
+from refine.lang.sizes import ranges
+from refine.lang.sizes import sizes as declared_sizes
 from refine.smt.solver import Budget
+from refine.text.diag import Reporter
 from refine.text.span import Span
 
 Standing = Literal["as declared", "not as declared", "unknown"]
@@ -62,10 +66,14 @@ def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
 
 
 def _rechecked(case: Case, item: Recheck, how: How) -> Judgement:
-    from refine.engine.certify import check  # with it come the solvers
+    from refine.engine.certify import check, check_unbounded  # with it come the solvers
 
     budget = Budget(how.limits.resources, how.limits.deadline)
-    found = check(case.system(item.sizes), item.section, item.sizes, budget)
+    if isinstance(item.section, Unbounded):
+        systems = [s for sizes, _ in item.section.cores if (s := _system(case, sizes)) is not None]
+        found = check_unbounded(item.section, systems, budget)
+    else:
+        found = check(case.system(item.sizes), item.section, item.sizes, budget)
     standing: dict[str, Standing] = {
         "checked": "as declared",
         "refused": "not as declared",
@@ -73,7 +81,7 @@ def _rechecked(case: Case, item: Recheck, how: How) -> Judgement:
     }
     return Judgement(
         "certificate", kind_of(item.section), found.outcome, standing[found.outcome],
-        why=found.why, asked=(item.sizes,),
+        why=found.why, asked=(item.sizes,) if item.sizes else (),
     )  # fmt: skip
 
 
@@ -82,6 +90,12 @@ def kind_of(section: Section) -> str:
     match section:
         case Inductive(sentences=sentences, claims=claims):
             return f"{_count(len(claims), 'claim')} by {_count(len(sentences), 'sentence')}"
+        case Unbounded(types=types, claims=claims, sentences=sentences):
+            proof = f"{_count(len(claims), 'claim')} by {_count(len(sentences), 'sentence')}"
+            rows = [dict(sizes) for sizes, _ in section.cores]
+            fixed = [f"{name} {n}" for name, n in rows[0].items() if all(row[name] == n for row in rows)]
+            at = f", at {', '.join(fixed)}" if fixed else ""
+            return f"{proof} for any number of {', '.join(types)}{at}"
         case Exhaustive():
             return ", ".join(section.claims)
         case _:
@@ -97,12 +111,31 @@ def _reproved(case: Case, item: Reprove, how: How) -> Judgement:
 
     systems = {row: case.system(row) for row in case.rows}
     proved = {row: dict(names) for row, names in item.proved}
-    found, left = make(systems, proved, item.checker, how.limits, how.progress)
+    found, left = make(systems, proved, item.checker, how.limits, how.progress, _three(case))
     text = write(found, item.about)
     if left:
         why = "; ".join(f"{', '.join(one.claims)}: {one.why}" for one in left)
         return Judgement("proof", item.about, "incomplete", "unknown", why=why, text=text)
     return Judgement("proof", item.about, "written", "as declared", text=text)
+
+
+def _three(case: Case) -> list[System]:
+    """The protocol at three sizes that differ in all numbers of elements, if there are."""
+    from refine.engine.unbounded import three_sizes
+
+    known = declared_sizes(case.loaded, Reporter())
+    if known is None:
+        return []
+    found = three_sizes(known.default, ranges(case.loaded), lambda sizes: _system(case, sizes))
+    return [s for sizes in found or () if (s := _system(case, sizes)) is not None]
+
+
+def _system(case: Case, sizes: Sizes) -> System | None:
+    """The system at a size that need not be declared."""
+    try:
+        return case.system(sizes)
+    except Misfit:
+        return None
 
 
 def _edited(case: Case, item: Dropped | Changed | Tried) -> Case:

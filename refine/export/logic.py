@@ -113,24 +113,30 @@ def _binding(x: object) -> bool:
 
 
 def alternations(x: Term, demanded: bool) -> set[tuple[str, str]]:
-    """The pairs of sorts, the second under an `exists` within a `forall` over the first; `demanded`, or refused."""
+    """The pairs of sorts, the second under an `exists` that depends on a `forall` over the first.
+
+    `demanded`: whether the formula is to hold, or to be false.
+    """
     edges: set[tuple[str, str]] = set()
-    seen: set[tuple[Term, bool, frozenset[str]]] = set()
-    stack: list[tuple[Term, bool, frozenset[str]]] = [(x, demanded, frozenset())]
+    free = _Free()
+    seen: set[tuple[Term, bool, frozenset[tuple[str, str]]]] = set()
+    stack: list[tuple[Term, bool, frozenset[tuple[str, str]]]] = [(x, demanded, frozenset())]
     while stack:
-        here, positive, over = item = stack.pop()
-        if item in seen or isinstance(here, str):
+        here, positive, over = stack.pop()
+        if isinstance(here, str):
             continue
-        seen.add(item)
+        over = frozenset(pair for pair in over if pair[0] in free(here))
+        if (here, positive, over) in seen:
+            continue
+        seen.add((here, positive, over))
         name, *args = here
         if name == "forall":
             bound, body = args
             assert isinstance(bound, tuple) and isinstance(body, str | tuple), "names and a body"
-            sorts = {sort for _, sort in bound}
             if positive:
-                over |= sorts
+                over |= frozenset(bound)
             else:
-                edges |= {(a, b) for a in over for b in sorts}
+                edges |= {(a, b) for _, a in over for _, b in bound}
             stack.append((body, positive, over))
             continue
         for n, arg in enumerate(args):
@@ -142,6 +148,31 @@ def alternations(x: Term, demanded: bool) -> set[tuple[str, str]]:
             else:  # below an equality, a condition or a function
                 stack += [(arg, True, over), (arg, False, over)]
     return edges
+
+
+class _Free:
+    """The names that a term has; of those that it binds itself, none is bound elsewhere."""
+
+    def __init__(self) -> None:
+        self._known: dict[Term, frozenset[str]] = {}
+
+    def __call__(self, root: Term) -> frozenset[str]:
+        stack = [root]
+        while stack:
+            x = stack[-1]
+            if x in self._known:
+                stack.pop()
+                continue
+            if isinstance(x, str):
+                self._known[x] = frozenset([x])
+                continue
+            below = [a for a in x[1:] if isinstance(a, str | tuple) and not _binding(a)]
+            missing = [a for a in below if a not in self._known]
+            if missing:
+                stack.extend(missing)
+                continue
+            self._known[x] = frozenset().union(*(self._known[a] for a in below))
+        return self._known[root]
 
 
 def cyclic(edges: Iterable[tuple[str, str]]) -> bool:

@@ -40,7 +40,17 @@ class Exhaustive:
     claims: tuple[str, ...]
 
 
-Section: TypeAlias = Inductive | Exhaustive
+@dataclass(frozen=True, slots=True)
+class Unbounded:
+    """One invariant for any number of elements of some types; at each size named, `core` is the skeleton."""
+
+    types: tuple[str, ...]
+    cores: tuple[tuple[Sizes, str], ...]
+    claims: tuple[str, ...]
+    sentences: tuple[str, ...]
+
+
+Section: TypeAlias = Inductive | Unbounded | Exhaustive
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +95,15 @@ def _section(tree: _Tree) -> Section:
         *sizes, claims = parts
         cores = tuple((_pairs(s.children[0]), str(s.children[1]), int(str(s.children[2]))) for s in sizes)
         return Exhaustive(cores, _paths(claims))
-    engine, *rest = parts
+    names = [str(x) for x in parts if isinstance(x, str)]
+    rest = [x for x in parts if not isinstance(x, str)]
     sizes = [s for s in rest if s.data == "size"]
     claims = next(s for s in rest if s.data == "claims")
     sentences = tuple(" ".join(str(s.children[0]).split()) for s in rest if s.data == "invariant")
     cores2 = tuple((_pairs(s.children[0]), str(s.children[1])) for s in sizes)
-    return Inductive(str(engine)[1:-1], cores2, _paths(claims), sentences)
+    if tree.data == "unbounded":
+        return Unbounded(tuple(names), cores2, _paths(claims), sentences)
+    return Inductive(names[0][1:-1], cores2, _paths(claims), sentences)
 
 
 def _pairs(tree: _Tree) -> Sizes:
@@ -114,8 +127,13 @@ def write(certificate: Certificate, about: str) -> str:
     ]
     for section in certificate.sections:
         lines.append("")
-        if isinstance(section, Inductive):
-            lines.append(f'inductive "{section.engine}" {{')
+        if isinstance(section, Inductive | Unbounded):
+            head = (
+                f'inductive "{section.engine}"'
+                if isinstance(section, Inductive)
+                else f"any number of {', '.join(section.types)}"
+            )
+            lines.append(f"{head} {{")
             lines += [f"    size{_shown(sizes)}:\n        {core};" for sizes, core in section.cores]
             lines += _filled("claims ", ", ".join(section.claims))
             lines += [line for text in section.sentences for line in _filled("invariant ", text)]

@@ -43,8 +43,7 @@ class Reader:
     def __init__(self, system: System) -> None:
         self._vars = {v.name: v.type for v in system.vars}
         self._families = {f.name: f for f in system.families}
-        binders = [b.type for r in (system.init, *system.rules) for b in (*r.params, *r.choices)]
-        types = list(_inside([*self._vars.values(), *binders]))
+        types = types_of(system)
         self._indexes = {t.name: t for t in types if isinstance(t, Index)}
         self._threads = next((t for t in types if isinstance(t, Thread)), None)
 
@@ -289,6 +288,12 @@ def _bit(x: Expr, k: int) -> Expr:
 
 def _text(node: ast.Expr) -> str:
     return " ".join(node.span.text.split())
+
+
+def types_of(system: System) -> list[Type]:
+    """All types of a system's variables, params and choices, and what they are made of."""
+    binders = [b.type for r in (system.init, *system.rules) for b in (*r.params, *r.choices)]
+    return list(_inside([*(v.type for v in system.vars), *binders]))
 
 
 def _inside(types: Iterable[Type]) -> Iterator[Type]:

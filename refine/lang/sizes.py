@@ -63,6 +63,11 @@ def sizes(loaded: Loaded, reporter: Reporter) -> Sizes | None:
     return Sizes(usual, tuple(unique.values())) if len(reporter.diagnostics) == before else None
 
 
+def ranges(loaded: Loaded) -> dict[str, tuple[int, int]]:
+    """The least and the greatest value of each parameter of a file without errors."""
+    return {name: (lo, hi) for name, (_, lo, hi, _) in parameters(Context(Reporter()), loaded).items()}
+
+
 def _literal(cx: Context, node: ast.Expr) -> int | None:
     try:
         return constant_int(cx, Scope(), node)

@@ -143,6 +143,7 @@ def cvc5_says(text: str, budget: Budget) -> Status:
     import cvc5
 
     solver = cvc5.Solver()
+    solver.setOption("enum-inst", "true")  # instances in order, where matching of terms finds none
     left = _LONGEST if budget.deadline is None else max(1, int((budget.deadline - time.monotonic()) * 1000))
     solver.setOption("tlimit-per", str(min(left, _LONGEST)))
     parser = cvc5.InputParser(solver)
