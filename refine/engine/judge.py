@@ -79,10 +79,13 @@ def _rechecked(case: Case, item: Recheck, how: How) -> Judgement:
         "refused": "not as declared",
         "unknown": "unknown",
     }
-    return Judgement(
-        "certificate", kind_of(item.section), found.outcome, standing[found.outcome],
-        why=found.why, asked=(item.sizes,) if item.sizes else (),
+    made = Judgement(
+        "certificate", kind_of(item.section), found.outcome, standing[found.outcome], why=found.why,
+        asked=(item.sizes,) if item.sizes else (),
     )  # fmt: skip
+    if isinstance(item.section, Unbounded) and found.outcome == "checked":
+        return replace(made, kind="any number", claim=", ".join(item.section.claims))
+    return made
 
 
 def kind_of(section: Section) -> str:

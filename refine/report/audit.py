@@ -107,7 +107,7 @@ def lines(rows: Sequence[Row], brief: bool) -> list[str]:
             by_kind.setdefault(one.kind, []).append(one)
     for kind, found in by_kind.items():
         fine = [x for x in found if x.status == 0]
-        counted_only = brief and kind != "together" and len(_names(fine)) > 1
+        counted_only = brief and kind not in ("together", "any number") and len(_names(fine)) > 1
         if counted_only:
             made += _line(f"{_noun(kind, 2)} ({len(_names(fine))})", _all_fine(kind))
         told = [x for x in found if x.status or not counted_only]
@@ -157,6 +157,8 @@ def _told(rows: Sequence[Row]) -> tuple[str, str]:
     one = rows[0]
     if one.kind == "certificate":
         return "certificate", _certified(rows)
+    if one.kind == "any number":
+        return "any number", f"{one.name}, checked by {one.why}: {one.claim}"
     if one.kind == "proof":
         return "certificate", f"{one.verdict}: {one.why}" if one.why else one.verdict
     label = {"together": f"one of {one.name}", "vacuity": "vacuity"}.get(one.kind, f"{one.kind} {one.name}")
