@@ -13,7 +13,7 @@ bad transition. That is asked again, of a fresh solver, before anything is calle
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -46,8 +46,8 @@ from refine.smt.sat import MANY, Clauses
 from refine.smt.shape import constants
 from refine.smt.solver import Budget, Reason
 
-ORBIT = 2_000  # renamings of one clause that are learned with it, at most
-HYPOTHESIS = 100  # renamings that a clause may rest on when it is asked whether it survives a step
+ORBIT = 20_000  # renamings of one clause that are learned with it, at most
+HYPOTHESIS = 20  # renamings that a clause may rest on when it is asked whether it survives a step
 SHORTER = 100_000  # conflicts that looking for a shorter run may cost
 RENEW = 3_000  # retired literals after which the solver is made anew
 
@@ -61,7 +61,7 @@ class Duty:
     """A cube to be excluded: from each of its states, `model` leads into `then`, or breaks `broken`."""
 
     cube: Cube
-    model: Mapping[str, bool | int]
+    model: Sequence[int]  # of the solver
     then: Duty | None
     broken: str
 
@@ -183,7 +183,7 @@ class Search:
             return False
         for name in list(self._pending):
             if self._solve([q.bad_at_once[name]]):
-                self._violated(name, Duty(frozenset(), self._inputs(), None, name))
+                self._violated(name, Duty(frozenset(), self._clauses.model(), None, name))
         return bool(self._pending)
 
     def _search(self) -> None:
@@ -228,13 +228,13 @@ class Search:
     def _run(self, name: str, duty: Duty | None) -> Trace:
         q, events = self._relation, []
         assert duty is not None, "a run begins somewhere"
-        model = Model(q.unrolling, constants(duty.model, q.unrolling.terms), {})
+        model = Model(q.unrolling, constants(q.inputs(duty.model), q.unrolling.terms), {})
         choices = model.binders(model.case(q.init))[1]
         here: State | None = model.state(q.init.after, model.state(q.init.before, None))
         assert here is not None, "the initial action leads somewhere"
         start, now = here, duty.then
         while now is not None:
-            model = Model(q.unrolling, constants(now.model, q.unrolling.terms), {})
+            model = Model(q.unrolling, constants(q.inputs(now.model), q.unrolling.terms), {})
             case = model.case(q.step)
             params, chosen = model.binders(case)
             after = explicit_step(self._system, case.rule, here, params, chosen)
@@ -257,7 +257,7 @@ class Search:
         q = self._relation
         for name in list(self._pending):
             while name in self._pending and self._solve([*self._within(self.depth), q.bad[name]]):
-                model = self._inputs()
+                model = self._clauses.model()
                 cube = self._lift(q.bad[name])
                 self._exclude(Duty(cube, model, None, name))
 
@@ -272,13 +272,13 @@ class Search:
             level, _, duty = heapq.heappop(heap)
             if self._initial(duty.cube):
                 assert self._solve([self._relation.start, *(self._relation.now[x] for x in duty.cube)])
-                self._violated(duty.broken, Duty(frozenset(), self._inputs(), duty, duty.broken))
+                self._violated(duty.broken, Duty(frozenset(), self._clauses.model(), duty, duty.broken))
                 return
             if any(self._excluded(duty.cube, k) for k in range(level, self.depth + 1)):
                 continue
             smaller = self._survives(duty.cube, level - 1)
             if smaller is None:
-                model = self._inputs()
+                model = self._clauses.model()
                 cube = frozenset() if level == 1 else self._lift(self._relation.into(duty.cube))
                 before = Duty(cube, model, duty, duty.broken)
                 if level == 1:
@@ -459,10 +459,6 @@ class Search:
         if isinstance(found, Reason):
             raise NoAnswer(found)
         return found
-
-    def _inputs(self) -> dict[str, bool | int]:
-        """The values of all inputs in the last answer."""
-        return self._relation.inputs(self._clauses.model())
 
 
 def _both(renamed: Sequence[int]) -> list[int]:
