@@ -67,7 +67,9 @@ def rivals(size: Sequence[int], buggy: bool, peers: Path) -> list[Rival]:
                 f"rumur --threads 1 --symmetry-reduction {kind} --output {{d}}/r.c {{d}}/r.m && "
                 "gcc -std=c11 -O2 -w -mcx16 -o {d}/r {d}/r.c -lpthread -latomic"
             )
-            found.append(Rival(f"rumur, symmetry {kind}", False, (make, "{d}/r"), r"No error found", r"1 error"))
+            found.append(
+                Rival(f"rumur, symmetry {kind}", False, (make, "{d}/r"), r"No error found", r"1 error")
+            )
     if shutil.which("spin") and shutil.which("gcc") and (peers / "tlb.pml").is_file():
         flag = "-DBUG" if buggy else ""
         make = (
@@ -112,10 +114,8 @@ def run(rival: Rival, limit: float) -> Run:
     return Run("proved" if re.search(rival.proved, said) else "none", cpu, wall)
 
 
-def compare(size: str, buggy: bool, peers: Path, limit: float, rounds: int) -> None:
+def compare(size: str, buggy: bool, entered: Sequence[Rival], limit: float, rounds: int) -> None:
     """The table of one size."""
-    numbers = [int(n) for n in size.split(",")]
-    entered = rivals(numbers, buggy, peers)
     best: dict[str, Run] = {}
     for _ in range(rounds):
         for rival in entered:
@@ -149,10 +149,16 @@ def main() -> int:
     )
     parser.add_argument("--limit", type=float, default=120, help="seconds for each command")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", metavar="REGEX", default="", help="rows whose names match; ours always")
     options = parser.parse_args()
     for size in options.sizes or SIZES:
         for buggy in (False, True):
-            compare(size, buggy, options.peers.resolve(), options.limit, options.rounds)
+            entered = [
+                r
+                for r in rivals([int(n) for n in size.split(",")], buggy, options.peers.resolve())
+                if r.ours or re.search(options.only, r.name)
+            ]
+            compare(size, buggy, entered, options.limit, options.rounds)
     return 0
 
 

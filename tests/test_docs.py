@@ -85,11 +85,12 @@ def test_a_change_must_fit_exactly_once() -> None:
 # --- the readme --------------------------------------------------------------------------------------------------
 
 
-def test_the_readme_prints_what_it_says(tmp_path: Path) -> None:
-    for done in play(page("README.md"), tmp_path):
+@pytest.mark.parametrize("name", ["README.md", "docs/certificates.md"])
+def test_a_page_prints_what_it_says(name: str, tmp_path: Path) -> None:
+    for done in play(page(name), tmp_path):
         assert masked(done.real) == masked(done.written), (
-            f"README.md:{done.line}: {done.command}; if what it prints is right, run "
-            "'python -m tests.tools.refresh README.md'"
+            f"{name}:{done.line}: {done.command}; if what it prints is right, run "
+            f"'python -m tests.tools.refresh {name}'"
         )
 
 

@@ -59,6 +59,10 @@ def _run(args: argparse.Namespace) -> int:
             from refine.cli.ask import ask
 
             return ask(args)
+        case "export":
+            from refine.cli.export import run as export
+
+            return export(args)
         case "show":
             from refine.cli.show import show
 

@@ -140,6 +140,20 @@ def parser() -> Parser:
     _sizes(show)
     _include(show)
 
+    export = _verb(
+        verbs, "export", "for other solvers",
+        "Write what a certificate obliges to as SMT-LIB 2: two questions, each to be found unsatisfiable.",
+    )  # fmt: skip
+    export.add_argument("file", metavar="FILE")
+    export.add_argument(
+        "--proofs",
+        metavar="DIR",
+        type=Path,
+        help="where certificates are (default: beside the specifications)",
+    )
+    _sizes(export)
+    _include(export)
+
     fmt = _verb(verbs, "fmt", "lay out in the one way", "Lay specifications out in the one way, in place.")
     _specs(fmt)
     fmt.add_argument("--check", action="store_true", help="only say what would change; status 1 if anything")

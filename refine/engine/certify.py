@@ -38,6 +38,7 @@ from refine.smt.sat import MANY, SatSolver
 from refine.smt.second import Cvc5Solver
 from refine.smt.solver import Budget, Solver, Status, Z3Solver
 from refine.smt.term import Term
+from refine.smt.text import script
 from refine.smt.unroll import Frame, TooLarge, Unrolling
 
 Make: TypeAlias = Callable[[Budget], Solver]
@@ -185,6 +186,16 @@ class Obligation:
                 return "unknown", where
         return "holds", ""
 
+    def script(self, about: str) -> str:
+        """Both questions as SMT-LIB 2; each is unsatisfiable where the certificate is right."""
+        first, after = self._terms.or_(self.initially), self._terms.or_(self.next)
+        return script(
+            (
+                (f"{about}: something is false initially", [*self._first, first]),
+                (f"{about}: a step makes something false", [*self._given, *self._hypotheses, after]),
+            )
+        )
+
     def idle_ones(self) -> list[int]:
         """The numbers of sentences that can go, each by itself, with the rest still holding."""
         found = []
@@ -201,6 +212,13 @@ class Obligation:
 def largest(sizes: Iterable[Sizes]) -> Sizes:
     """The size with the greatest product of its parameters; of equals, the first."""
     return max(sizes, key=lambda row: prod(max(1, n) for _, n in row))
+
+
+def export(system: System, section: Inductive, about: str) -> str:
+    """What a section obliges to at one size, as SMT-LIB 2. Raises `Unreadable` where it is refused."""
+    if not any(digest(system) == core for _, core in section.cores):
+        raise Unreadable("it is stale: the protocol has changed since")
+    return Obligation(system, section.claims, section.sentences).script(about)
 
 
 # --- making -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ import pytest
 from refine import resources
 from refine.cli import main
 from refine.engine import certify
-from refine.smt.solver import Status
+from refine.smt.second import cvc5_says
+from refine.smt.solver import Budget, Status, z3_says
 from tests.cli.specs import broken, good
 from tests.engine.test_certify import Liar
 
@@ -131,3 +132,33 @@ def test_what_is_violated_has_no_certificate_but_the_rest_has(tmp_path: Path, ca
     claims = text.partition("claims ")[2].partition(";")[0]
     assert "unmapped" not in claims.split(", ")
     assert "exclusion" in claims or "defined" in claims
+
+
+# --- for other solvers --------------------------------------------------------------------------------------------
+
+
+def test_what_is_exported_is_unsatisfiable(proved: Path, capsys: Capture) -> None:
+    for n in (1, 2, 3):
+        assert main(["export", str(proved), "--size", f"VCPUS={n}"]) == 0
+        text = capsys.readouterr().out
+        head, *questions = text.split("(push 1)")
+        assert len(questions) == 2
+        for question in questions:
+            asserted, _, rest = question.partition("(check-sat)\n(pop 1)\n")
+            whole = head + asserted + "(check-sat)\n"
+            assert z3_says(whole, Budget()) is cvc5_says(whole, Budget()) is Status.UNSAT
+            head += rest
+
+
+def test_nothing_is_exported_without_a_certificate(tmp_path: Path, capsys: Capture) -> None:
+    file = good(tmp_path)
+    assert main(["export", str(file)]) == 2
+    assert "error[E0618]: there is no certificate of" in capsys.readouterr().err
+
+
+def test_what_is_stale_is_not_exported(proved: Path, capsys: Capture) -> None:
+    proved.write_text(proved.read_text().replace("step enter {", "step ahead { }\n        step enter {", 1))
+    assert main(["export", str(proved)]) == 2
+    assert "stale" in capsys.readouterr().err
+    assert main(["export", "spec/x86/tlb_shootdown.spte", "--size", "VCPUS=4"]) == 2
+    assert "says nothing of VCPUS 4" in capsys.readouterr().err
