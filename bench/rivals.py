@@ -129,14 +129,15 @@ def compare(size: str, buggy: bool, entered: Sequence[Rival], limit: float, roun
     wrong = [n for n, r in best.items() if r.verdict not in (wanted, "none") and "none in" not in r.verdict]
     if wrong:
         sys.exit(f"{', '.join(wrong)}: not {wanted} at {size}")
-    ours = min(best[r.name].cpu for r in entered if r.ours)
+    ours = min((best[r.name].cpu for r in entered if r.ours and best[r.name].verdict == wanted), default=0.0)
     print(
         f"\n| {size}, {'buggy' if buggy else 'correct'} | verdict | CPU s | wall s | ratio to the best of ours |"
     )
     print("|---|---|---|---|---|")
     for rival in entered:
         one = best[rival.name]
-        print(f"| {rival.name} | {one.verdict} | {one.cpu:.2f} | {one.wall:.2f} | {one.cpu / ours:.2f} |")
+        ratio = f"{one.cpu / ours:.2f}" if ours and one.verdict == wanted else ""
+        print(f"| {rival.name} | {one.verdict} | {one.cpu:.2f} | {one.wall:.2f} | {ratio} |")
 
 
 def main() -> int:
