@@ -60,7 +60,7 @@ def agree(system: System, seed: int) -> None:
         assert all(evaluate(x, as_valuation(system, state)) for x in sentences) is not excluded
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1))
 def test_sentences_are_true_where_no_cube_of_the_orbit_holds(seed: int) -> None:
     try:
@@ -69,7 +69,7 @@ def test_sentences_are_true_where_no_cube_of_the_orbit_holds(seed: int) -> None:
         return
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_sentences_about_a_protocol_are_true_where_no_cube_holds(seed: int) -> None:
     agree(tlb_shootdown(3, 3, 2), seed)

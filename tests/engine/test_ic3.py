@@ -70,7 +70,7 @@ def test_verdicts_are_those_of_all_states(system: System) -> None:
     compare(system)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(random_system(symmetric=True))
 def test_verdicts_of_symmetric_systems_are_those_of_all_states(system: System) -> None:
     compare(system)
@@ -94,7 +94,7 @@ def holds_of_all_states(system: System, found: Search) -> bool:
     return True
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(random_system(symmetric=True))
 def test_invariant_holds_of_all_states_and_with_each_clause_its_renamings(system: System) -> None:
     if search(system, 400) is None:
