@@ -30,7 +30,7 @@ from refine.lang.load import load
 from refine.lang.lower import lower_whole
 from refine.lang.rest import type_rest
 from refine.lang.sizes import sizes as declared_sizes
-from refine.report import github, junit, text
+from refine.report import text
 from refine.report.audit import Row, row
 from refine.report.result import FileResult, SizeResult, summed
 from refine.text.diag import Diagnostic, Reporter, Severity, suggest
@@ -133,8 +133,12 @@ class Run:
         """The other reports: JUnit's into its file, GitHub's between the lines of text."""
         files = [*self._finished, *self._unbegun]
         if self._junit is not None:
+            from refine.report import junit
+
             self._junit.write(junit.document(files, self._said, seconds))
         if self._github:
+            from refine.report import github
+
             self._sink.annotations([*github.of_diagnostics(self._said), *github.of_results(files)])
 
     # --- what there is to do ----------------------------------------------------------------------------

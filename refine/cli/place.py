@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -17,6 +16,8 @@ class Place:
         if path.exists() and not path.is_file():
             with path.open("a"):  # a terminal or a pipe can be written to, a folder cannot
                 return
+        import tempfile
+
         file, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(file)
         self._part = Path(part)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from typing import TYPE_CHECKING
 
 from refine.cli.status import CONTRADICTION, UNKNOWN
 from refine.cli.work import Done, Interrupts, Job
 from refine.engine.verdict import Tick
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
 Ticker = Callable[[Job, Tick], None]
 
@@ -70,6 +72,8 @@ class _Worker:
     """One process, and the number of the job that it is at."""
 
     def __init__(self) -> None:
+        import multiprocessing
+
         context = multiprocessing.get_context("spawn")
         self.connection, other = context.Pipe()
         self.process: SpawnProcess = context.Process(target=_serve, args=(other,), daemon=True)
@@ -129,6 +133,8 @@ class _Pool:
 
     def _look(self) -> None:
         """Wait a little for news; then see who has been at it for too long."""
+        from multiprocessing.connection import wait
+
         ready = wait([worker.connection for worker in self._workers], _LOOK)
         for worker in [w for w in self._workers if w.connection in ready]:
             self._hear(worker)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,7 +76,7 @@ class TextSink:
         In a GitHub workflow, a line that a specification makes up is kept from being taken for a command.
         """
         self._runs = runs
-        self._token = secrets.token_hex(16) if workflow else ""
+        self._token = os.urandom(16).hex() if workflow else ""
         self._live = Live()
         self._closed: list[FileResult] = []
         self._ticks: dict[str, tuple[float, str]] = {}
