@@ -156,7 +156,7 @@ def _perform(job: Job, progress: Progress) -> Done:
     reporter, limits = Reporter(), _limits(job.options)
     made = lower_whole(job.loaded, dict(job.sizes), reporter)
     if made is not None and job.typed:
-        check_edited(job.loaded, reporter)
+        check_edited(job.loaded, reporter, made)
     if made is None or job.library or reporter.has_errors:
         return Done(diagnostics=reporter.sorted())
     system, options = made.system, job.options

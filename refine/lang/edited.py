@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from refine.core.system import System
 from refine.core.table import show_system
@@ -11,7 +12,7 @@ from refine.lang import ast
 from refine.lang.edits import Edits, not_protective, resolve
 from refine.lang.elements import Outline
 from refine.lang.load import Loaded
-from refine.lang.lower import lower_whole
+from refine.lang.lower import Lowered, lower_whole
 from refine.lang.sizes import sizes
 from refine.text.diag import Diagnostic, Reporter, Severity
 
@@ -21,11 +22,28 @@ def outline_of(loaded: Loaded, reporter: Reporter) -> Outline | None:
 
     Reasons and edits that name nothing at any size are reported.
     """
-    outline = None
+    return _outline(loaded, _plain(loaded), reporter)
+
+
+def _plain(loaded: Loaded, known: Lowered | None = None) -> list[tuple[Mapping[str, int], Lowered]]:
+    """The file without edits, at all its declared sizes; nothing where it has errors. One may be known already."""
+    found = []
     for values in _sizes(loaded):
-        made = lower_whole(loaded, values, Reporter())
+        if known is not None and dict(known.system.sizes) == values:
+            made: Lowered | None = known
+        else:
+            made = lower_whole(loaded, values, Reporter())
         if made is None:
-            return None
+            return []
+        found.append((values, made))
+    return found
+
+
+def _outline(
+    loaded: Loaded, plain: Sequence[tuple[Mapping[str, int], Lowered]], reporter: Reporter
+) -> Outline | None:
+    outline = None
+    for _, made in plain:
         outline = made.outline if outline is None else outline.with_more(made.outline)
     if outline is None:
         return None
@@ -46,24 +64,30 @@ def _edited(loaded: Loaded) -> list[ast.Edited]:
     return [item for item in loaded.file.items if isinstance(item, ast.Edited) and item.edits]
 
 
-def check_edited(loaded: Loaded, reporter: Reporter) -> None:
+def check_edited(loaded: Loaded, reporter: Reporter, known: Lowered | None = None) -> None:
     """Looks up what reasons and edits name; types every mutant and variant, at the first size, if they name something.
 
-    Each must change rules or claims at some size.
+    Each must change rules or claims at some size. `known` is the file without edits, if it has been lowered before.
     """
-    outline = outline_of(loaded, reporter)
+    plain = _plain(loaded, known)
+    outline = _outline(loaded, plain, reporter)
     if outline is None:
         return
+    behaviours = [(values, cache(partial(_behaviour, made.system))) for values, made in plain]
     for item in _edited(loaded):
         edits = resolve(item.edits, outline, Reporter())  # what is wrong there has been told
         if edits is not None:
-            _check(loaded, item, edits, _sizes(loaded), reporter)
+            _check(loaded, item, edits, behaviours, reporter)
 
 
 def _check(
-    loaded: Loaded, item: ast.Edited, edits: Edits, rows: Sequence[Mapping[str, int]], reporter: Reporter
+    loaded: Loaded,
+    item: ast.Edited,
+    edits: Edits,
+    behaviours: Sequence[tuple[Mapping[str, int], Callable[[], str]]],
+    reporter: Reporter,
 ) -> None:
-    for values in rows:
+    for values, behaviour in behaviours:
         trial = Reporter()
         edited = lower_whole(loaded, values, trial, edits)
         if edited is None:
@@ -71,8 +95,7 @@ def _check(
                 if diagnostic.severity is Severity.ERROR:
                     reporter.add(_of(item, diagnostic))
             return
-        plain = lower_whole(loaded, values, Reporter())
-        if plain is None or _behaviour(plain.system) != _behaviour(edited.system):
+        if behaviour() != _behaviour(edited.system):
             return
     message = (
         f"{item.role} '{item.name.name}' changes nothing: its rules and claims are those of the protocol"
