@@ -200,11 +200,13 @@ class Obligation:
         """The numbers of sentences that can go, each by itself, with the rest still holding."""
         found = []
         count = len(self._claims)
+        solver = sat(Budget())
+        for condition in self._given:
+            solver.add(condition)
         for n in range(len(self.sentences)):
-            solver = sat(Budget())
             kept = [x for k, x in enumerate(self._hypotheses) if k != n]
             bad = [x for k, x in enumerate(self.next) if k != n + count]
-            if solver.check([*self._given, *kept, self._terms.or_(bad)]).status is Status.UNSAT:
+            if solver.check([*kept, self._terms.or_(bad)]).status is Status.UNSAT:
                 found.append(n)
         return found
 

@@ -62,14 +62,15 @@ def decide(
     reasons: dict[str, dict[str, str]] = {p.name: {} for p in everything}
     total = Answer({})
     interrupted = False
-    for n, (name, engine) in enumerate(_engines(mode, symmetry, limits)):
+    several = _engines(mode, symmetry, limits)
+    for n, (name, engine) in enumerate(several):
         # The first engine is asked everything: what it finds on the way is welcome.
         wanted = [p for p in asked if not n or not limits.enough or p.name in limits.enough]
         left = [p.name for p in wanted if _open(verdicts.get(p.name))]
         seen = total.depth if total.states is not None and total.depth is not None else -1
         if not left or interrupted or (mode == "auto" and name == "bmc" and seen >= (limits.steps or _BOUND)):
             break
-        answer = _ask(engine, system, left, _limits(limits, mode, name), progress)
+        answer = _ask(engine, system, left, _limits(limits, mode, name, len(several) - n), progress)
         for prop, said in answer.verdicts.items():
             known = verdicts.get(prop)
             if isinstance(said, Unknown):
@@ -170,8 +171,11 @@ def _seen_so_far(p: Property, verdict: Verdict, answer: Answer) -> Verdict:
     return verdict
 
 
-def _limits(limits: Limits, mode: Mode, name: str) -> Limits:
-    """What one of several engines may use: part of the time, and never endlessly many steps."""
+def _limits(limits: Limits, mode: Mode, name: str, left: int) -> Limits:
+    """What one of several engines may use: part of the time, and never endlessly many steps.
+
+    The first has the greater part, and the `left` ones, this one among them, the rest in equal parts.
+    """
     if mode != "auto":
         return limits
     if name == "bmc":
@@ -179,7 +183,8 @@ def _limits(limits: Limits, mode: Mode, name: str) -> Limits:
     if limits.deadline is None:
         return limits
     now = time.monotonic()
-    return replace(limits, deadline=now + max(0.0, limits.deadline - now) * _SHARE)
+    share = _SHARE if name == "explore" else 1 / left
+    return replace(limits, deadline=now + max(0.0, limits.deadline - now) * share)
 
 
 def _ask(
