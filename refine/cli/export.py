@@ -9,7 +9,7 @@ from refine.cli.files import targets
 from refine.cli.proofs import Proofs
 from refine.cli.status import OK, USAGE
 from refine.engine.certify import export
-from refine.lang.certificate import Certificate, Inductive
+from refine.lang.certificate import AGAIN, Certificate, Inductive
 from refine.lang.invariant import Unreadable
 from refine.lang.load import load
 from refine.lang.lower import lower
@@ -51,9 +51,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             sys.stdout.write(export(system, section, target.name))
         except Unreadable as why:
-            reporter.error(
-                "E0618", f"the certificate is refused: {why}", None, "write it anew: 'spte prove --reprove'"
-            )
+            reporter.error("E0618", f"the certificate is refused: {why}", None, AGAIN)
     errors = (d for d in reporter.sorted() if d.severity is Severity.ERROR)  # a check tells the warnings
     for diagnostic in errors:
         sys.stderr.write(render(diagnostic, colour=sys.stderr.isatty()) + "\n")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import prod
 
 from refine.core.system import Kind, Property, System
 from refine.core.trace import Trace
-from refine.engine.decide import Mode, Sizes, decide
+from refine.engine.decide import Mode, Sizes, decide, extent
 from refine.engine.vacuity import Occurrence, with_occurrences
 from refine.engine.verdict import Cause, Limits, Progress, Proved, Reached, Unknown, Vacuous, Violated
 from refine.lang.edits import NO_EDITS, Edits
@@ -94,7 +93,7 @@ class _Ledger:
 
 def smallest_first(rows: Iterable[Sizes]) -> tuple[Sizes, ...]:
     """Sizes in the order in which a run is looked for."""
-    return tuple(sorted(rows, key=lambda row: prod(max(1, n) for _, n in row)))
+    return tuple(sorted(rows, key=extent))
 
 
 def fate(

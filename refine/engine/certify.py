@@ -7,15 +7,15 @@ the specification is lowered to, and where it says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from refine.core.digest import digest
 from refine.core.system import Kind, Property, System
 from refine.engine import unbounded
 from refine.engine.bmc import assumes
+from refine.engine.decide import extent
 from refine.engine.fold import fold
 from refine.engine.ic3 import Search
 from refine.engine.replay import Inconsistent
@@ -41,7 +41,6 @@ from refine.smt.term import Term
 from refine.smt.text import script
 from refine.smt.unroll import Frame, TooLarge, Unrolling
 
-Make: TypeAlias = Callable[[Budget], Solver]
 Outcome = Literal["holds", "fails", "unknown"]
 
 SAFETY = (Kind.STATE, Kind.STEP, Kind.FAULT, Kind.SATISFIABLE)
@@ -213,7 +212,7 @@ class Obligation:
 
 def largest(sizes: Iterable[Sizes]) -> Sizes:
     """The size with the greatest product of its parameters; of equals, the first."""
-    return max(sizes, key=lambda row: prod(max(1, n) for _, n in row))
+    return max(sizes, key=extent)
 
 
 def export(system: System, section: Inductive, about: str) -> str:
@@ -249,7 +248,7 @@ def make(
     """
     sections: list[Section] = []
     left: list[Left] = []
-    rest = sorted(systems, key=lambda sizes: prod(max(1, n) for _, n in sizes), reverse=True)
+    rest = sorted(systems, key=extent, reverse=True)
     while rest:
         sizes = rest[0]
         if progress is not None:

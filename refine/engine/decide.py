@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Literal, TypeAlias, assert_never
 
 from refine.core.system import Kind, Property, System
@@ -266,6 +267,11 @@ class Outcome:
 
 
 Sizes: TypeAlias = tuple[tuple[str, int], ...]
+
+
+def extent(sizes: Sizes) -> int:
+    """How large a size is: the product of its parameters."""
+    return prod(max(1, n) for _, n in sizes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,6 @@ from refine.smt.solver import Budget, Reason
 ORBIT = 20_000  # renamings of one clause that are learned with it, at most
 HYPOTHESIS = 20  # renamings that a clause may rest on when it is asked whether it survives a step
 SHORTER = 100_000  # conflicts that looking for a shorter run may cost
-RENEW = 3_000  # retired literals after which the solver is made anew
 
 
 class _Scattered(Exception):
@@ -152,7 +151,6 @@ class Search:
         self._clauses = Clauses(self._relation.blaster.gates, budget, MANY)
         self._frames: list[_Frame] = [_Frame(self._relation.start)]
         self._for_ever: dict[Cube, tuple[Cube, ...]] = {}
-        self._retired = 0
         self._uses: dict[int, int] = {}
         for literal in self._relation.always:
             self._clauses.add([literal])
@@ -212,7 +210,7 @@ class Search:
             )
         self._pending.clear()
 
-    def _violated(self, name: str, duty: Duty | None) -> None:
+    def _violated(self, name: str, duty: Duty) -> None:
         """A run that breaks `name`: the chain of duties, carried out by the reference semantics."""
         p = self._pending.pop(name)
         trace = check(self._run(name, duty))
@@ -225,9 +223,8 @@ class Search:
                 trace = found.trace
         self.verdicts[name] = Reached(trace) if p.kind is Kind.REACH else Violated(trace)
 
-    def _run(self, name: str, duty: Duty | None) -> Trace:
+    def _run(self, name: str, duty: Duty) -> Trace:
         q, events = self._relation, []
-        assert duty is not None, "a run begins somewhere"
         model = Model(q.unrolling, constants(q.inputs(duty.model), q.unrolling.terms), {})
         choices = model.binders(model.case(q.init))[1]
         here: State | None = model.state(q.init.after, model.state(q.init.before, None))
@@ -325,10 +322,9 @@ class Search:
             raise _Scattered
         key = min(orbit, key=sorted)
         for k in range(1, level + 1):
-            for other, known in list(self._frames[k].orbits.items()):
+            for other in list(self._frames[k].orbits):
                 if any(c <= other for c in orbit):
                     del self._frames[k].orbits[other]
-                    self._retired += len(known)
         self._add(key, orbit, level)
         for literal in cube:
             self._uses[literal] = self._uses.get(literal, 0) + 1
@@ -388,7 +384,6 @@ class Search:
         found = self._solve([*assumed, *then])
         if guard:
             self._clauses.add([-guard])
-            self._retired += 1
         if found:
             return None
         core = self._clauses.core()

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from math import prod
 
 from refine.core.digest import skeleton
 from refine.core.expr import Expr, Op
 from refine.core.fold import subterms
 from refine.core.system import Kind, Property, System
 from refine.core.types import Index, IndexKind
+from refine.engine.decide import extent
 from refine.engine.explore import explore
 from refine.engine.fold import fold
 from refine.engine.ic3 import Search
@@ -112,7 +112,7 @@ def find(
     systems: Sequence[System], limits: Limits, progress: Progress | None
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] | str:
     """The types, claims and sentences of a proof for any number; or why there is none."""
-    largest = max(systems, key=lambda s: prod(max(1, n) for _, n in s.sizes))
+    largest = max(systems, key=lambda s: extent(s.sizes))
     claims = sayable(largest)
     names = tuple(p.name for p in claims)
     if not claims:
@@ -144,7 +144,7 @@ def check(
 
     Raises `Inconsistent` where two solvers disagree, `Unreadable` where a sentence says nothing.
     """
-    largest = max(systems, key=lambda s: prod(max(1, n) for _, n in s.sizes))
+    largest = max(systems, key=lambda s: extent(s.sizes))
     known = {p.name: p for p in sayable(largest)}
     missing = [name for name in claims if name not in known]
     if missing:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from refine.core.system import Kind, Property, System
 from refine.smt.cells import Cells
 from refine.smt.gates import TRUE, Blaster, NotBits
-from refine.smt.sat import evaluate
+from refine.smt.sat import inputs
 from refine.smt.shape import leaves
-from refine.smt.term import BIT, Term
+from refine.smt.term import Term
 from refine.smt.unroll import Frame, Step, TooLarge, Unrolling
 
 
@@ -92,13 +92,7 @@ class Relation:
 
     def inputs(self, values: Sequence[int]) -> dict[str, bool | int]:
         """All inputs in a model."""
-        given = self.blaster.inputs
-        known = evaluate(self.blaster.gates, values, given.values())
-        found: dict[str, bool | int] = {}
-        for term, bits in given.items():
-            on = [known[abs(b)] is (b > 0) for b in bits]
-            found[str(term.data)] = on[0] if term.width == BIT else sum(1 << k for k, b in enumerate(on) if b)
-        return found
+        return inputs(self.blaster, values)
 
 
 def claimed(p: Property, frame: Frame) -> Term:

@@ -135,20 +135,21 @@ class SatSolver:
         if isinstance(found, Reason):
             return Outcome(Status.UNKNOWN, reason=found)
         if found:
-            return Outcome(Status.SAT, model=self._model())
+            return Outcome(Status.SAT, model=inputs(self.blaster, self.clauses.model()))
         core = self.clauses.core()
         by_literal = dict(reversed(list(zip(literals, assumptions, strict=True))))
         return Outcome(Status.UNSAT, core=tuple(a for x, a in by_literal.items() if x in core))
 
-    def _model(self) -> dict[str, bool | int]:
-        """The values of all inputs that the solver was told of, in terms of gates or free."""
-        values = evaluate(self.blaster.gates, self.clauses.model(), self.blaster.inputs.values())
-        found: dict[str, bool | int] = {}
-        for term, bits in self.blaster.inputs.items():
-            on = [values[abs(b)] is (b > 0) for b in bits]
-            number = sum(1 << k for k, b in enumerate(on) if b)
-            found[str(term.data)] = on[0] if term.width == BIT else number
-        return found
+
+def inputs(blaster: Blaster, model: Sequence[int]) -> dict[str, bool | int]:
+    """The values of all inputs in a model of `Clauses`, by name."""
+    values = evaluate(blaster.gates, model, blaster.inputs.values())
+    found: dict[str, bool | int] = {}
+    for term, bits in blaster.inputs.items():
+        on = [values[abs(b)] is (b > 0) for b in bits]
+        number = sum(1 << k for k, b in enumerate(on) if b)
+        found[str(term.data)] = on[0] if term.width == BIT else number
+    return found
 
 
 def solver_for(unrolling: Unrolling, budget: Budget) -> Solver:
