@@ -47,6 +47,8 @@ from refine.run.eval import Refused, initial, successors, values_of
 CHUNK = 2048  # states between two looks at the clock
 MOST = 1_000_000  # states, whose steps are all kept
 
+_NEVER = Vacuous("what should lead to it never happens")
+
 Edge = tuple[int, int]  # unit, or -1; successor
 Inside = Callable[[int], bool]
 
@@ -62,6 +64,8 @@ def live(
     elements = [one for p in asked for one in _elements(p)]
     conditions = [x for one in elements for x in (one.goal, one.given)]
     try:
+        if all(one.given is e.FALSE for one in elements):  # nothing is said at this size
+            return Answer({p.name: _NEVER for p in asked})
         graph = _Graph(compile_graph(system, conditions), limits, progress)
         graph.explore()
         found = [_verdict(graph, one, 1 << 2 * k, 2 << 2 * k) for k, one in enumerate(elements)]
@@ -262,7 +266,7 @@ def _verdict(graph: _Graph, one: _Element, goal: int, given: int) -> Verdict:
 
     begins = [s for s in (holds if p.given is not None else graph.starts) if s in holds and holds[s] & given]
     if p.given is not None and not begins and not graph.faulty:
-        return Vacuous("what should lead to it never happens")
+        return _NEVER
     reached = graph.closure(begins, away)
     order = {state: n for n, state in enumerate(reached)}
     nearest = min(graph.fair(set(reached)), key=lambda part: min(map(order.__getitem__, part)), default=None)
