@@ -34,6 +34,7 @@ MODES: tuple[Mode, ...] = ("auto", "explore", "induct", "ic3", "bmc")
 Engine: TypeAlias = Callable[[System, Sequence[str], Limits, Progress | None], Answer]
 
 _SHARE = 0.6  # of the time there is, for the first of several engines
+_CONFLICTS = 200_000  # of one count of rounds, where nothing else bounds it
 _BOUND = 20  # steps of bounded checking, where no number was given
 
 
@@ -85,9 +86,9 @@ def decide(
         total = _together(total, answer)
     ever = [p.name for p in everything if p.kind is Kind.LIVENESS]
     if ever:
-        answer = _for_ever(system, ever, limits, progress, mode)
+        answer, by = _for_ever(system, ever, limits, progress, mode)
         verdicts |= answer.verdicts
-        engines |= dict.fromkeys(ever, "live")
+        engines |= by
         interrupted |= any(
             isinstance(v, Unknown) and v.cause == Cause.INTERRUPTED for v in answer.verdicts.values()
         )
@@ -130,23 +131,53 @@ def _engines(mode: Mode, symmetry: bool, limits: Limits) -> list[tuple[str, Engi
 
 def _for_ever(
     system: System, names: Sequence[str], limits: Limits, progress: Progress | None, mode: Mode
-) -> Answer:
-    """What only one engine can answer: it looks at all states."""
-    if mode not in ("auto", "explore"):
+) -> tuple[Answer, dict[str, str]]:
+    """What happens eventually, and who says so: fair cycles among all states, and where these are too many, rounds."""
+    engines = [(name, engine) for name, engine, modes in _FOR_EVER if mode in modes]
+    if not engines:
         why = f"'{mode}' cannot decide what happens eventually: that takes all states"
-        return Answer({name: Unknown(why, Cause.NO_ENGINE) for name in names})
+        return Answer({name: Unknown(why, Cause.NO_ENGINE) for name in names}), dict.fromkeys(names, "live")
     asked = [name for name in names if not limits.enough or name in limits.enough]
-    skipped: dict[str, Verdict] = {n: Unknown("not asked", Cause.LIMIT) for n in names if n not in asked}
-    if not asked:
-        return Answer(skipped)
+    total = Answer({n: Unknown("not asked", Cause.LIMIT) for n in names if n not in asked})
+    by = dict.fromkeys(names, engines[0][0])
+    whys: dict[str, dict[str, str]] = {name: {} for name in asked}
+    for n, (engine, function) in enumerate(engines):
+        left = [name for name in asked if n == 0 or _too_large(total.verdicts[name])]
+        if not left:
+            break
+        share = _limits(limits, mode, "explore" if n == 0 else engine, len(engines) - n)
+        if mode == "auto" and n and limits.deadline is None:
+            share = replace(share, resources=limits.resources or _CONFLICTS)
+        answer = _ask(function, system, left, share, progress)
+        for name, said in answer.verdicts.items():
+            if isinstance(said, Unknown):
+                whys[name][engine] = said.why
+        found = {name: _final(v, _said(whys[name])) for name, v in answer.verdicts.items()}
+        by |= dict.fromkeys(left, engine)
+        total = replace(_together(total, answer), verdicts={**total.verdicts, **found})
+    return total, by
 
-    def live(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
-        from refine.engine.live import live
 
-        return live(system, names, limits, progress)
+def _too_large(verdict: Verdict) -> bool:
+    return isinstance(verdict, Unknown) and verdict.cause in (Cause.LIMIT, Cause.TIMEOUT)
 
-    answer = _ask(live, system, asked, limits, progress)
-    return replace(answer, verdicts={**skipped, **answer.verdicts})
+
+def _live(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
+    from refine.engine.live import live
+
+    return live(system, names, limits, progress)
+
+
+def _rounds(system: System, names: Sequence[str], limits: Limits, progress: Progress | None) -> Answer:
+    from refine.engine.rounds import rounds
+
+    return rounds(system, names, limits, progress)
+
+
+_FOR_EVER: tuple[tuple[str, Engine, tuple[Mode, ...]], ...] = (
+    ("live", _live, ("auto", "explore")),
+    ("rounds", _rounds, ("auto", "ic3")),
+)
 
 
 def _open(verdict: Verdict | None) -> bool:

@@ -28,8 +28,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from refine.core.expr import Expr, Op
+from refine.core.expr import Expr
 from refine.core.fold import variables
+from refine.core.location import moves_others
 from refine.core.show import plain_names
 from refine.core.system import Kind, Property, Rule, System
 from refine.core.types import Array, Value, cardinality, domain_values, show_value
@@ -153,7 +154,7 @@ class _Compiler:
         self.layout = layout(system)
         self.threads = threads_of(system, self.layout)
         self.tracks = any(p.kind is Kind.STUCK for p in asked)
-        self.foreign = self.tracks and _moves_others(system)
+        self.foreign = self.tracks and moves_others(system)
         havocs: dict[str, list[int]] = {}
         for k, p in enumerate(asked):
             if p.kind is Kind.SATISFIABLE:
@@ -497,30 +498,3 @@ def _thawer(body: Sequence[str]) -> list[str]:
     meaning[NEW_IN_LOOP] = "b &= get(t, 0)"
     meaning[NEW] = "if not (b := b & get(t, 0)): del held[s]; n += 1; continue"
     return [*start, *_rendered(body, meaning), *after, " return n"]
-
-
-def _moves_others(system: System) -> bool:
-    """Tell whether some rule may change the program counter of a thread other than the one that takes the step."""
-    counters = {family.pc: k for k, family in enumerate(system.families)}
-    for rule in system.rules:
-        for name, x in rule.updates:
-            if name in counters:
-                family = counters[name]
-                one = system.families[family].index is None
-                if rule.actor != family or not (one or _only_at(x, name, rule.params[0].name)):
-                    return True
-    return False
-
-
-def _only_at(x: Expr, name: str, member: str) -> bool:
-    """Tell whether `x` is variable `name` with no entry changed but that of `member`."""
-    match x.op:
-        case Op.VAR:
-            return x.data == name
-        case Op.STORE:
-            array, index, _ = x.args
-            return index.op is Op.PARAM and index.data == member and _only_at(array, name, member)
-        case Op.ITE:
-            return all(_only_at(a, name, member) for a in x.args[1:])
-        case _:
-            return False
