@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from refine import resources
@@ -20,6 +20,7 @@ from refine.lang.certificate import (
     Exhaustive,
     Inductive,
     Malformed,
+    Rounds,
     Unbounded,
     read,
 )
@@ -80,7 +81,7 @@ class Proofs:
                     continue
                 for core in section.cores:
                     row = _matching(core[0], rows)
-                    if row is not None and isinstance(section, Inductive):
+                    if row is not None and not isinstance(section, Exhaustive):
                         yield Recheck(_at(section, core[0], row), row)
 
     def conclusions(
@@ -140,10 +141,9 @@ def _proved(result: SizeResult) -> Iterator[tuple[str, int | None]]:
             yield finding.name, result.states if searched else None
 
 
-def _at(section: Inductive, sizes: Sizes, row: Sizes) -> Inductive:
+def _at(section: Inductive | Rounds, sizes: Sizes, row: Sizes) -> Inductive | Rounds:
     """The section with one of its sizes written as the file has it."""
-    cores = tuple((row if s == sizes else s, core) for s, core in section.cores)
-    return Inductive(section.engine, cores, section.claims, section.sentences)
+    return replace(section, cores=tuple((row if s == sizes else s, core) for s, core in section.cores))
 
 
 def _matching(sizes: Sizes, rows: Iterable[Sizes]) -> Sizes | None:

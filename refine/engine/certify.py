@@ -8,8 +8,8 @@ the specification is lowered to, and where it says nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 from refine.core.digest import digest
 from refine.core.system import Kind, Property, System
@@ -19,13 +19,15 @@ from refine.engine.decide import extent
 from refine.engine.fold import fold
 from refine.engine.ic3 import Search
 from refine.engine.replay import Inconsistent
-from refine.engine.verdict import Limits, Progress, Proved, Tick
+from refine.engine.rounds import DEFINED, FEW, MOST, counting
+from refine.engine.verdict import Limits, Progress, Proved, Tick, Violated
 from refine.lang.certificate import (
     AGAIN,
     LANGUAGE,
     Certificate,
     Exhaustive,
     Inductive,
+    Rounds,
     Section,
     Sizes,
     Unbounded,
@@ -42,6 +44,10 @@ from refine.smt.text import script
 from refine.smt.unroll import Frame, TooLarge, Unrolling
 
 Outcome = Literal["holds", "fails", "unknown"]
+
+_Proof = TypeVar("_Proof", Inductive, Rounds)
+
+LITTLE = 100_000  # conflicts of one count of rounds
 
 SAFETY = (Kind.STATE, Kind.STEP, Kind.FAULT, Kind.SATISFIABLE)
 
@@ -88,7 +94,7 @@ def check(system: System, section: Section, sizes: Sizes, budget: Budget) -> Che
     if isinstance(section, Exhaustive):
         return Checked("checked", "")
     try:
-        obligation = Obligation(system, section.claims, section.sentences)
+        obligation = obligation_of(system, section)
     except (Unreadable, NotBits, TooLarge, KeyError) as why:
         return Checked("refused", str(why) or "it speaks of unbounded integers")
     if sizes == largest(core[0] for core in section.cores):
@@ -108,6 +114,16 @@ def check(system: System, section: Section, sizes: Sizes, budget: Budget) -> Che
     return Checked(
         "unknown", next(f"{name} has no answer" for name, a in answers.items() if a[0] == "unknown")
     )
+
+
+def obligation_of(system: System, section: Inductive | Rounds) -> Obligation:
+    """What a section obliges to at one size. Raises `Unreadable` where it does not fit."""
+    if isinstance(section, Inductive):
+        return Obligation(system, section.claims, section.sentences)
+    claims = [p for p in system.properties if p.name in section.claims and p.kind is Kind.LIVENESS]
+    if len(claims) != 1 or len(section.claims) != 1 or section.most < 1:
+        raise Unreadable("rounds are counted for one claim of what happens eventually")
+    return Obligation(counting(system, claims[0], section.most), (FEW, DEFINED), section.sentences)
 
 
 def check_unbounded(section: Unbounded, systems: Sequence[System], budget: Budget) -> Checked:
@@ -263,6 +279,7 @@ def make(
             if claims:
                 left.append(Left(sizes, claims, found or "nothing was found"))
             rest = rest[1:]
+    sections += _rounds(systems, proved, limits, progress)
     sections += _exhaustive(systems, proved, sections)
     sections += _unbounded(three, limits, progress)
     name = next(iter(systems.values())).name
@@ -296,31 +313,79 @@ def _inductive(
         for s in rest[1:]
         if all(n in proved[s] for n in claims)
         and claims == tuple(p.name for p in certifiable(systems[s]) if p.name in proved[s])
-        and _holds(systems[s], claims, sentences)
+        and _holds(systems[s], Inductive("IC3", (), claims, sentences))
     ]
     order = [s for s in systems if s == sizes or s in also]
-    needed = _needed([systems[s] for s in order], claims, sentences)
-    return Inductive("IC3", tuple((s, digest(systems[s])) for s in order), claims, needed)
+    found = Inductive("IC3", tuple((s, digest(systems[s])) for s in order), claims, sentences)
+    return _needed([systems[s] for s in order], found)
 
 
-def _holds(system: System, claims: tuple[str, ...], sentences: tuple[str, ...]) -> bool:
+def _holds(system: System, section: Inductive | Rounds) -> bool:
     try:
-        return Obligation(system, claims, sentences).ask(sat(Budget()))[0] == "holds"
+        return obligation_of(system, section).ask(sat(Budget()))[0] == "holds"
     except (Unreadable, TooLarge):
         return False
 
 
-def _needed(
-    systems: Sequence[System], claims: tuple[str, ...], sentences: tuple[str, ...]
-) -> tuple[str, ...]:
-    """The sentences without those that can go at every size."""
-    kept = list(sentences)
+def _needed(systems: Sequence[System], section: _Proof) -> _Proof:
+    """The section without the sentences that can go at every size."""
     while True:
-        idle = [set(Obligation(s, claims, kept).idle_ones()) for s in systems]
+        idle = [set(obligation_of(s, section).idle_ones()) for s in systems]
         both = set.intersection(*idle) if idle else set()
         if not both:
-            return tuple(kept)
-        del kept[max(both)]
+            return section
+        kept = [text for n, text in enumerate(section.sentences) if n != max(both)]
+        section = replace(section, sentences=tuple(kept))
+
+
+def _rounds(
+    systems: Mapping[Sizes, System],
+    proved: Mapping[Sizes, Mapping[str, int | None]],
+    limits: Limits,
+    progress: Progress | None,
+) -> list[Rounds]:
+    """What can be proved of claims of liveness by counting rounds, at little cost: all states were looked at before."""
+    found = []
+    for name in dict.fromkeys(
+        p.name for s in systems.values() for p in s.properties if p.kind is Kind.LIVENESS
+    ):
+        rest = [s for s in sorted(systems, key=extent, reverse=True) if name in proved[s]]
+        while rest:
+            section = _counted(systems[rest[0]], rest[0], name, limits, progress)
+            if section is None:
+                rest = rest[1:]
+                continue
+            also = [s for s in rest[1:] if _holds(systems[s], section)]
+            order = [s for s in systems if s == rest[0] or s in also]
+            section = replace(section, cores=tuple((s, digest(systems[s])) for s in order))
+            found.append(_needed([systems[s] for s in order], section))
+            rest = [s for s in rest if s not in order]
+    return found
+
+
+def _counted(
+    system: System, sizes: Sizes, name: str, limits: Limits, progress: Progress | None
+) -> Rounds | None:
+    """An invariant by which few rounds pass before what a claim promises, for a number that doubles."""
+    most = 1
+    while most <= MOST:
+        counted = counting(system, system.property(name), most)
+        asked = [counted.property(FEW), counted.property(DEFINED)]
+        try:
+            search = Search(counted, asked, Budget(limits.resources or LITTLE, limits.deadline), progress)
+        except (NotBits, cells.Unbounded):
+            return None
+        search.run()
+        if search.invariant is not None and all(isinstance(v, Proved) for v in search.verdicts.values()):
+            sentences = fold(counted, search.cells, search.symmetric, search.invariant)
+            made = Rounds(most, ((sizes, digest(system)),), (name,), sentences)
+            if not _holds(system, made):
+                raise Inconsistent(f"the sentences of IC3's invariant for {name} do not say what it says")
+            return made
+        if not isinstance(search.verdicts.get(FEW), Violated):
+            return None
+        most *= 2
+    return None
 
 
 def _exhaustive(
@@ -330,7 +395,11 @@ def _exhaustive(
 ) -> list[Exhaustive]:
     """What was looked at in all states and has no invariant, by equal sets of claims."""
     by_invariant = {
-        (core[0], name) for s in sections if isinstance(s, Inductive) for core in s.cores for name in s.claims
+        (core[0], name)
+        for s in sections
+        if isinstance(s, Inductive | Rounds)
+        for core in s.cores
+        for name in s.claims
     }
     groups: dict[tuple[str, ...], list[tuple[Sizes, str, int]]] = {}
     for sizes, system in systems.items():

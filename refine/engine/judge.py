@@ -10,7 +10,7 @@ from refine.core.system import System
 from refine.engine.audit import Case, Fate, How, Loss, Misfit, fate, happenings, masked
 from refine.engine.decide import Sizes
 from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried, Use
-from refine.lang.certificate import Exhaustive, Inductive, Section, Unbounded, write
+from refine.lang.certificate import Exhaustive, Inductive, Rounds, Section, Unbounded, write
 from refine.lang.elements import Element, Observed
 from refine.lang.sizes import ranges
 from refine.lang.sizes import sizes as declared_sizes
@@ -99,6 +99,9 @@ def kind_of(section: Section) -> str:
             fixed = [f"{name} {n}" for name, n in rows[0].items() if all(row[name] == n for row in rows)]
             at = f", at {', '.join(fixed)}" if fixed else ""
             return f"{proof} for any number of {', '.join(types)}{at}"
+        case Rounds(most=most, claims=claims, sentences=sentences):
+            proof = _count(len(sentences), "sentence")
+            return f"{', '.join(claims)} in fewer than {_count(most, 'round')} by {proof}"
         case Exhaustive():
             return ", ".join(section.claims)
         case _:

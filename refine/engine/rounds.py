@@ -21,6 +21,7 @@ from refine.core import expr as e
 from refine.core.expr import Binder, Expr, Op
 from refine.core.fold import substitute
 from refine.core.location import locations, moves_others
+from refine.core.show import plain_names
 from refine.core.system import Kind, Property, Rule, System, Var
 from refine.core.types import BOOL, Array, Int, Type
 from refine.engine.ic3 import ic3
@@ -106,13 +107,14 @@ class _Counter:
         self._system = system
         self._prefix = _unused(system)
         self._fresh = count()
-        self._who = {b.name: self._var(b.name.rstrip("0123456789#"), b.type) for b in claim.each}
+        plain = plain_names(b.name for b in claim.each)
+        self._who = {b.name: self._var(plain[b.name], b.type) for b in claim.each}
         chosen = {name: _read(v) for name, v in self._who.items()}
         self._goal = substitute(claim.cond, chosen)
         self._given = None if claim.given is None else substitute(claim.given, chosen)
         self._waiting = self._var("waiting", BOOL)
         self._most = most
-        self._count = self._var("count", Int(0, most))
+        self._over = self._var("over", Int(0, most))
         self._groups = tuple(self._grouped())
         strong = any(g.never is not None for g in self._groups)
         self._watching = self._var("watching", BOOL) if strong else None
@@ -128,8 +130,8 @@ class _Counter:
             rules.append(self._watch(self._watching))
         owed = [v for g in self._groups for v in (g.served, g.never) if v is not None]
         watching = [] if self._watching is None else [self._watching]
-        extra = (*self._who.values(), self._waiting, *watching, self._count, *owed)
-        few = Property(FEW, Kind.STATE, e.lt(_read(self._count), e.integer(self._most)), "claim")
+        extra = (*self._who.values(), self._waiting, *watching, self._over, *owed)
+        few = Property(FEW, Kind.STATE, e.lt(_read(self._over), e.integer(self._most)), "claim")
         defined = Property(DEFINED, Kind.FAULT, e.TRUE, "free", places=tuple(range(len(system.places))))
         awaited = Property(AWAITED, Kind.REACH, e.TRUE if self._given is None else self._given, "reach")
         return replace(
@@ -201,11 +203,11 @@ class _Counter:
         goes_on = e.and_(watching, waits)
         served = [self._served(g, rule) for g in self._groups]
         over = e.and_(*(_all(g.binders, x) for g, x in zip(self._groups, served, strict=True)))
-        n = _read(self._count)
+        n = _read(self._over)
         more = e.narrow(e.add(n, e.integer(1)), Int(0, self._most))
         n_after = e.ite(e.and_(over, e.lt(n, e.integer(self._most))), more, n)
-        zero = e.const(self._count.type, 0)
-        updates = [(self._waiting.name, waits), (self._count.name, e.ite(goes_on, n_after, zero))]
+        zero = e.const(self._over.type, 0)
+        updates = [(self._waiting.name, waits), (self._over.name, e.ite(goes_on, n_after, zero))]
         if self._watching is not None:
             updates.append((self._watching.name, goes_on))
         for g, x in zip(self._groups, served, strict=True):

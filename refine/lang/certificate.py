@@ -50,7 +50,17 @@ class Unbounded:
     sentences: tuple[str, ...]
 
 
-Section: TypeAlias = Inductive | Unbounded | Exhaustive
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """One invariant by which fewer than `most` rounds of fairness pass before what each claim of liveness promises."""
+
+    most: int
+    cores: tuple[tuple[Sizes, str], ...]
+    claims: tuple[str, ...]
+    sentences: tuple[str, ...]
+
+
+Section: TypeAlias = Inductive | Unbounded | Rounds | Exhaustive
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,8 @@ def _section(tree: _Tree) -> Section:
     cores2 = tuple((_pairs(s.children[0]), str(s.children[1])) for s in sizes)
     if tree.data == "unbounded":
         return Unbounded(tuple(names), cores2, _paths(claims), sentences)
+    if tree.data == "rounds":
+        return Rounds(int(names[0]), cores2, _paths(claims), sentences)
     return Inductive(names[0][1:-1], cores2, _paths(claims), sentences)
 
 
@@ -127,13 +139,8 @@ def write(certificate: Certificate, about: str) -> str:
     ]
     for section in certificate.sections:
         lines.append("")
-        if isinstance(section, Inductive | Unbounded):
-            head = (
-                f'inductive "{section.engine}"'
-                if isinstance(section, Inductive)
-                else f"any number of {', '.join(section.types)}"
-            )
-            lines.append(f"{head} {{")
+        if not isinstance(section, Exhaustive):
+            lines.append(f"{_head(section)} {{")
             lines += [f"    size{_shown(sizes)}:\n        {core};" for sizes, core in section.cores]
             lines += _filled("claims ", ", ".join(section.claims))
             lines += [line for text in section.sentences for line in _filled("invariant ", text)]
@@ -146,6 +153,16 @@ def write(certificate: Certificate, about: str) -> str:
             lines += _filled("claims ", ", ".join(section.claims))
         lines.append("}")
     return "\n".join(lines) + "\n"
+
+
+def _head(section: Inductive | Unbounded | Rounds) -> str:
+    match section:
+        case Inductive(engine):
+            return f'inductive "{engine}"'
+        case Unbounded(types):
+            return f"any number of {', '.join(types)}"
+        case Rounds(most):
+            return f"rounds {most}"
 
 
 def _shown(sizes: Sizes) -> str:

@@ -12,10 +12,10 @@ from refine import resources
 from refine.core.digest import digest
 from refine.core.system import System
 from refine.engine import certify
-from refine.engine.certify import Checked, Obligation, certifiable, check, make
+from refine.engine.certify import Checked, certifiable, check, make, obligation_of
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import Limits
-from refine.lang.certificate import Certificate, Exhaustive, Inductive, Malformed, Sizes, read, write
+from refine.lang.certificate import Certificate, Exhaustive, Inductive, Malformed, Rounds, Sizes, read, write
 from refine.lang.load import load
 from refine.lang.lower import lower
 from refine.lang.sizes import sizes as declared_sizes
@@ -69,9 +69,9 @@ def test_each_protocol_has_a_certificate_for_all_that_an_invariant_can_prove(pat
 def test_no_sentence_of_a_certificate_can_go(path: Path) -> None:
     systems = {frozenset(sizes): system for sizes, system in systems_of(path).items()}
     for section in shipped(path).sections:
-        if isinstance(section, Inductive):
+        if isinstance(section, Inductive | Rounds):
             idle = [
-                set(Obligation(systems[frozenset(sizes)], section.claims, section.sentences).idle_ones())
+                set(obligation_of(systems[frozenset(sizes)], section).idle_ones())
                 for sizes, _ in section.cores
             ]
             assert not set.intersection(*idle)
@@ -201,6 +201,31 @@ def test_one_solver_alone_convinces_nobody(
             assert check(system, section, sizes, Budget()) == Checked("unknown", f"{which} has no answer")
 
 
+# --- what happens eventually ----------------------------------------------------------------------------------------
+
+
+def test_a_claim_of_liveness_is_certified_by_rounds() -> None:
+    path = ROOT / "spec/lib/clients/lock.spte"
+    sections = [s for s in shipped(path).sections if isinstance(s, Rounds)]
+    assert {size for s in sections for size, _ in s.cores} == set(systems_of(path))
+    for section in sections:
+        assert section.claims == ("served",)
+        for sizes, _ in section.cores:
+            system = systems_of(path)[sizes]
+            assert check(system, section, sizes, Budget()) == Checked("checked", "z3 and cvc5")
+            unfair = replace(system, rules=tuple(replace(r, fair="") for r in system.rules))
+            stolen = replace(section, cores=((sizes, digest(unfair)),))
+            assert check(unfair, stolen, sizes, Budget()).outcome == "refused"
+            both = replace(section, claims=("served", "released"))
+            assert "one claim" in check(system, both, sizes, Budget()).why
+            if section.most > 1:
+                hasty = replace(section, most=section.most // 4)
+                assert check(system, hasty, sizes, Budget()).outcome == "refused"
+                for n in (0, len(section.sentences) - 1):
+                    less = replace(section, sentences=section.sentences[:n] + section.sentences[n + 1 :])
+                    assert check(system, less, sizes, Budget()).outcome == "refused"
+
+
 # --- text ---------------------------------------------------------------------------------------------------------
 
 
@@ -209,6 +234,7 @@ def test_what_is_written_is_read_again() -> None:
     sentences = ("x == none || y at {a.b, c}", "forall " + "v in vcpu, " * 30 + "w in vcpu. true")
     sections = (
         Inductive("IC3", ((sizes, "0" * 64), ((), "f" * 64)), ("one", "a.two"), sentences),
+        Rounds(8, ((sizes, "0" * 64),), ("served",), ("rounds.over == 1",)),
         Exhaustive(((sizes, "0" * 64, 12),), ("stuck",)),
     )
     certificate = Certificate("p", "spte-refine 0", 1, sections)
