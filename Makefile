@@ -75,7 +75,7 @@ audit: $(READY)
 test: $(READY)
 	$(call tier,test,$(PYTEST))
 
-check: check-format check-lint check-types check-layers check-spec test prove
+check: check-format check-lint check-types check-layers check-spec check-suite check-tests
 
 bench: $(READY)
 	$(call tier,bench,$(BIN)/python bench/run.py && $(BIN)/python bench/rivals.py)
@@ -85,7 +85,7 @@ fmt: $(READY)
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/spte fmt spec
 
-.PHONY: check-format check-lint check-types check-layers check-spec
+.PHONY: check-format check-lint check-types check-layers check-spec check-suite check-tests
 check-format: $(READY)
 	$(call tier,format,$(BIN)/ruff format --check .)
 
@@ -100,6 +100,15 @@ check-layers: $(READY)
 
 check-spec: $(READY)
 	$(call tier,spec layout,$(BIN)/spte fmt --check spec)
+
+# The suite is run once: a test compares what it has printed with what the README shows.
+SUITE := $(VENV)/suite.txt
+
+check-suite: $(READY)
+	$(call tier,prove,$(BIN)/spte prove spec/ >$(SUITE); status=$$?; cat $(SUITE); (exit $$status))
+
+check-tests: check-suite
+	$(call tier,test,SPTE_SUITE=$(SUITE) $(PYTEST))
 
 .PHONY: clean
 clean:

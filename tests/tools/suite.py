@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,13 +12,20 @@ from tests.tools.blocks import ELLIPSIS
 from tests.tools.session import environment, masked
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+ALL = ("spec/",)
 SHOWN = ("spec/x86/tlb_shootdown.spte",)  # the files whose verdicts are shown
 _MARKED = re.compile(r"(<!-- prove: .*? -->\n)(.*?)(<!-- end of prove -->)", re.DOTALL)
 _LIMIT = 3600
 
 
 def output(*files: str) -> str:
-    """What `spte prove` prints for some files of the checkout, without diagnostics."""
+    """What `spte prove` prints for some files of the checkout, without diagnostics.
+
+    Where `SPTE_SUITE` names a file, that is what it has just printed for all of them: `make check` runs it once.
+    """
+    printed = os.environ.get("SPTE_SUITE")
+    if printed and files == ALL:
+        return (CHECKOUT / printed).read_text(encoding="utf-8")
     command = [str(Path(sys.executable).parent / "spte"), "prove", *files]
     done = subprocess.run(
         command, cwd=CHECKOUT, env=environment(CHECKOUT), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
