@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from refine.cli.agenda import Agenda, File, Proof
 from refine.cli.args import version
+from refine.cli.cache import Cache, Shelf, shelf
 from refine.cli.files import Target, targets
 from refine.cli.joint import may_change, settled
 from refine.cli.place import Place
@@ -87,6 +88,9 @@ class Run:
         self._github: bool = args.github or os.environ.get("GITHUB_ACTIONS") == "true"
         self._junit: Place | None = None
         self._sink: Sink = JsonSink() if args.json else TextSink(args.runs, workflow=self._github)
+        self._shelf: Shelf | None = shelf(_may_remember(args))
+        self._noted: set[str] = set()
+        self._kept = False  # whether something was written to the cache
         self._many = False  # whether there are several files: then each is told in fewer words
 
     def run(self) -> int:
@@ -109,6 +113,8 @@ class Run:
         self._check_names(interrupts)
         if interrupts.seen:
             self._statuses.append(UNKNOWN)
+        if self._shelf is not None and self._kept:
+            Cache(self._shelf).trim()
         total = text.totals(self._finished, self._libraries, self._failed)
         result = worst(self._statuses)
         self._write_reports(time.monotonic() - began)
@@ -210,13 +216,17 @@ class Run:
             words += [word for name, n in sizes for word in ("--size", f"{name}={n}")]
             words += _unusual(args)
             first = sizes is file.rows[0]
-            yield Job(file.loaded, file.target.name, sizes, options, tuple(words), file.rows, typed=first)
+            yield Job(
+                file.loaded, file.target.name, sizes, options, tuple(words), file.rows,
+                typed=first, shelf=self._shelf,
+            )  # fmt: skip
         if self._agenda is not None:
             yield from (self._item_job(file, item, self._agenda) for item in file.items)
 
     def _item_job(self, file: File, item: Item, agenda: Agenda) -> Job:
         words = ("spte", "ask", file.target.name, *_unusual(self._args))
-        return Job(file.loaded, file.target.name, (), self._options(), words, agenda.rows(file, item), item)
+        rows = agenda.rows(file, item)
+        return Job(file.loaded, file.target.name, (), self._options(), words, rows, item, shelf=self._shelf)
 
     def _options(self) -> Options:
         args = self._args
@@ -251,6 +261,8 @@ class Run:
                 self._statuses.append(UNKNOWN)
                 told.missing.append((job.sizes, done.trouble))
                 return
+        self._note(done.notes)
+        self._kept |= done.kept
         fresh = [d for d in done.diagnostics if d not in told.seen]
         told.seen.update(dict.fromkeys(fresh))
         held = [d for d in fresh if self._many and self._sink.brief and d.severity is Severity.WARNING]
@@ -364,6 +376,13 @@ class Run:
                 )
         self._report(reporter)
 
+    def _note(self, notes: Iterable[str]) -> None:
+        """Tell something of the cache, once."""
+        for note in notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                self._sink.note(note)
+
     def _report(self, reporter: Reporter) -> None:
         self._diagnostics(reporter.sorted())
 
@@ -372,6 +391,11 @@ class Run:
         self._said += found
         if any(d.severity is Severity.ERROR for d in found):
             self._statuses.append(USAGE)
+
+
+def _may_remember(args: argparse.Namespace) -> bool:
+    """Whether answers of earlier runs are wanted; who proves anew wants none."""
+    return not args.no_cache and not getattr(args, "reprove", False)
 
 
 def _unusual(args: argparse.Namespace) -> list[str]:
