@@ -60,6 +60,10 @@ class Job:
     shelf: Shelf | None = None  # where answers of earlier runs are
 
     @property
+    def audits(self) -> bool:
+        return self.item is not None
+
+    @property
     def library(self) -> bool:
         return self.loaded.file.role == "library"
 
