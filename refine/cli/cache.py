@@ -114,7 +114,8 @@ class Cache:
         body = json.dumps({"question": self._key(question), "answer": answer})
         part = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._shelf.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             part.touch(mode=0o600)
             part.write_text(f"{_sum(body)}\n{body}", encoding="utf-8")
             part.replace(path)
