@@ -70,7 +70,7 @@ class Again:
 
     def recall(self, target: Target, proof: Path | None) -> Known | None:
         """What is known of a file, if all that it was found out from is as it was."""
-        question = self._question(target, proof)
+        question = self._question(target, proof, self._text(str(target.path.resolve())))
         kept = self._cache.recall(question)
         if kept is None:
             return None
@@ -114,13 +114,15 @@ class Again:
         except Unfit:
             return
         answer = {"read": list(read.items()), "sources": list(sources.items()), "known": data}
-        self._cache.keep(self._question(file.target, proof), answer)
+        text = loaded.file.span.source.text
+        self._cache.keep(self._question(file.target, proof, text), answer)
 
-    def _question(self, target: Target, proof: Path | None) -> str:
+    def _question(self, target: Target, proof: Path | None, text: str | None) -> str:
         args = vars(self._args)
         said = {
             "kind": "file",
             "file": [str(target.path.resolve()), str(target.path), target.name, target.shipped],
+            "text": _print(text),
             "alone": args["files"] == [target.name],
             "include": [str(folder.resolve()) for folder in args["include"]],
             "proof": None if proof is None else str(proof.resolve()),

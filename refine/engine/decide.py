@@ -45,7 +45,7 @@ class Decision:
     engines: Mapping[str, str]
     reasons: Mapping[str, str]
     interrupted: bool = False
-    cached: bool = False  # decided before
+    cached: frozenset[str] = frozenset()  # what was decided before
 
 
 def decide(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from refine.core.digest import digest
+from refine.core.symmetry import symmetric_types
 from refine.core.system import Kind, State, System
 from refine.core.trace import Event, Trace
 from refine.core.types import Value
@@ -57,6 +58,13 @@ class _NoAnswer(Exception):
     """What was kept is no answer to the question."""
 
 
+_NO_ANSWER = (_NoAnswer, KeyError, TypeError, ValueError, IndexError, AttributeError)
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, _NoAnswer) else "it is no answer to its question"
+
+
 def ask(
     system: System,
     names: Iterable[str],
@@ -78,13 +86,18 @@ def ask(
         if kept is not None:
             try:
                 return _decoded(kept, system, names)
-            except _NoAnswer as error:
-                memory.refuse(question, str(error))
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-                memory.refuse(question, "it is no answer to its question")
+            except _NO_ANSWER as error:
+                memory.refuse(question, _why(error))
     memory.missed += 1
-    decision = decide(system, names, limits, progress, mode, symmetry)
+    parts = _parts(system, names, limits, mode, symmetry)
+    found = _known_parts(system, parts, memory)
+    left = tuple(name for name in names if name not in found)
+    if not found or not _searched_alike(system, names, left, symmetry):
+        found, left = {}, names
+    rest = decide(system, left, limits, progress, mode, symmetry) if left else None
+    decision = _joined(names, found, rest)
     if _lasts(decision, limits, mode):
+        _keep_parts(decision, parts, memory)
         searched = set(decision.engines.values()) <= _SEARCHES
         memory.keep(alone if searched else among, _encoded(decision))
     return decision
@@ -128,6 +141,86 @@ def _lasts(decision: Decision, limits: Limits, mode: Mode) -> bool:
         return True
     bounded = mode == "explore" or limits.steps is not None
     return bounded and not any(isinstance(v, Unknown) and v.cause not in _BOUNDED for v in wanted)
+
+
+# --- one claim of several ---------------------------------------------------------------------------------------
+#
+# What a search of all states says of a property depends on the property, the rules, and which identities it does not
+# tell apart. So after a change to one property, the others need not be asked.
+
+
+def _parts(
+    system: System, names: tuple[str, ...], limits: Limits, mode: Mode, symmetry: bool
+) -> dict[str, str]:
+    """For each property, the question that it is alone, where search answers all of them one by one."""
+    asked = [system.property(name) for name in names]
+    bounded = bool(limits.enough) or limits.deadline is not None
+    # What must happen is asked in one question: it would be a file for each step.
+    other = any(p.kind is Kind.LIVENESS or p.role == "vacuity" for p in asked)
+    if mode not in ("auto", "explore") or bounded or other:
+        return {}
+    rules = digest(replace(system, properties=()))
+    said = {
+        "kind": "claim",
+        "rules": rules,
+        "symmetry": _symmetric(system, names, symmetry),
+        "mode": mode,
+        "limits": [limits.states, limits.steps, limits.resources],
+    }
+    bare = replace(system, rules=(), assumes=(), places=(), families=())
+    return {p.name: json.dumps({**said, "claim": digest(replace(bare, properties=(p,)))}) for p in asked}
+
+
+def _symmetric(system: System, names: Iterable[str], symmetry: bool) -> Data:
+    if not symmetry:
+        return None
+    found = symmetric_types(system, tuple(system.property(name) for name in names))
+    return [repr(found.types), list(found.notes)]
+
+
+def _searched_alike(system: System, names: Iterable[str], rest: Iterable[str], symmetry: bool) -> bool:
+    """Whether a search for the rest counts the same states."""
+    rest = tuple(rest)
+    return not rest or _symmetric(system, names, symmetry) == _symmetric(system, rest, symmetry)
+
+
+def _known_parts(system: System, parts: Mapping[str, str], memory: Memory) -> dict[str, Decision]:
+    """What is known of each; nothing, where no proof among them says that all states were looked at."""
+    found = {}
+    for name, question in parts.items():
+        kept = memory.recall(question)
+        if kept is not None:
+            try:
+                found[name] = _decoded(kept, system, (name,))
+            except _NO_ANSWER as error:
+                memory.refuse(question, _why(error))
+    proved = any(isinstance(one.answer.verdicts[name], Proved) for name, one in found.items())
+    return found if proved else {}
+
+
+def _joined(names: Iterable[str], known: Mapping[str, Decision], rest: Decision | None) -> Decision:
+    """One decision, in the order of the question: the numbers are those of all states."""
+    if rest is not None and not known:
+        return rest
+    first = next(iter(known.values())).answer
+    said = [*known.values(), *([] if rest is None else [rest])]
+    verdicts = {name: v for one in said for name, v in one.answer.verdicts.items()}
+    engines = {name: engine for one in said for name, engine in one.engines.items()}
+    reasons = {name: why for one in said for name, why in one.reasons.items()}
+    answer = replace(first, verdicts={name: verdicts[name] for name in names})
+    return Decision(answer, engines, reasons, rest is not None and rest.interrupted, frozenset(known))
+
+
+def _keep_parts(decision: Decision, parts: Mapping[str, str], memory: Memory) -> None:
+    """Keep what a search of all states said, of each property by itself."""
+    if not decision.answer.complete:
+        return
+    for name, question in parts.items():
+        final = isinstance(decision.answer.verdicts[name], Proved | Violated | Reached | Vacuous)
+        if final and decision.engines.get(name) == "explore" and name not in decision.cached:
+            answer = replace(decision.answer, verdicts={name: decision.answer.verdicts[name]})
+            reasons = {n: why for n, why in decision.reasons.items() if n == name}
+            memory.keep(question, _encoded(Decision(answer, {name: "explore"}, reasons)))
 
 
 # --- as plain data ----------------------------------------------------------------------------------------------
@@ -203,7 +296,7 @@ def _decoded(data: Data, system: System, names: tuple[str, ...]) -> Decision:
         data["complete"] is True,
         tuple(map(_text, data["notes"])),
     )
-    return Decision(answer, _texts(data["engines"]), _texts(data["reasons"]), cached=True)
+    return Decision(answer, _texts(data["engines"]), _texts(data["reasons"]), cached=frozenset(names))
 
 
 def _answer(system: System, name: str, said: list[Data]) -> Verdict:

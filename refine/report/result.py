@@ -91,7 +91,7 @@ def size_result(system: System, decision: Decision, reproduce: Sequence[str]) ->
                 p,
                 replace(
                     outcome(verdict, decision.engines.get(name, ""), decision.reasons.get(name, "")),
-                    cached=decision.cached,
+                    cached=name in decision.cached,
                 ),
                 trace,
                 words,

@@ -120,6 +120,32 @@ def test_a_comment_changes_no_answer(
     assert plain(again) == plain(run(capsys, "prove", str(file), "--no-cache"))
 
 
+def test_a_change_to_one_claim_asks_for_no_other(
+    folder: Path, tmp_path: Path, capsys: Capture, asked: list[tuple[str, ...]]
+) -> None:
+    file = good(tmp_path)
+    run(capsys, "check", str(file))
+    file.write_text(
+        file.read_text().replace("zapper at leave -> page == FREE", "zapper at leave -> page != MAPPED")
+    )
+    asked.clear()
+    again = run(capsys, "check", str(file))
+    assert asked == [("unmapped",)]
+    assert {e["name"] for e in again[1] if e["event"] == "verdict" and not e["cached"]} == {"unmapped"}
+    assert plain(again) == plain(run(capsys, "check", str(file), "--no-cache"))
+
+
+def test_a_change_to_a_step_asks_for_all_claims(
+    folder: Path, tmp_path: Path, capsys: Capture, asked: list[tuple[str, ...]]
+) -> None:
+    file = good(tmp_path)
+    run(capsys, "check", str(file))
+    names = asked.pop()
+    file.write_text(file.read_text().replace("if (page == MAPPED) page = FREE;", "page = FREE;"))
+    assert remembered(run(capsys, "check", str(file))) == {False}
+    assert asked == [names]
+
+
 def test_only_the_file_that_was_changed_is_asked_again(folder: Path, tmp_path: Path, capsys: Capture) -> None:
     same, other = good(tmp_path, "same"), good(tmp_path, "other")
     run(capsys, "prove", str(same), str(other))
@@ -250,7 +276,9 @@ def test_a_run_that_does_not_replay_is_not_believed_whatever_its_sum(
     again = run(capsys, *words)
     assert plain(again) == plain(anew)
     assert any("does not replay" in note for note in notes(again))
-    assert remembered(again) == {False}
+    assert {e["cached"] for e in again[1] if e["event"] == "verdict" and e["verdict"] == "violated"} == {
+        False
+    }
 
 
 def test_another_tool_or_solver_believes_nothing(
