@@ -40,12 +40,13 @@ def load_text(text: str, name: str, include: Sequence[Path], reporter: Reporter)
 
 def in_vain(loaded: Loaded, path: Path, include: Sequence[Path]) -> Iterator[Path]:
     """Where the imports of a file that was loaded from `path` were looked for before they were found."""
+    found = {library.span.source.name for library in loaded.libraries}
     for file in (loaded.file, *loaded.libraries):
         for item in file.items:
             if isinstance(item, ast.Import):
                 for root in _roots((path.parent, *include)):
                     candidate = (root / _relative(item)).resolve()
-                    if candidate.is_file():
+                    if str(candidate) in found:
                         break
                     yield candidate
 
