@@ -12,6 +12,7 @@ from refine.cli.proofs import Proofs
 from refine.engine.decide import Sizes
 from refine.engine.items import Dropped, Item, Recheck, Tried, plan
 from refine.engine.maps import elements, systematic, weaker
+from refine.lang import ast
 from refine.lang.elements import Outline
 from refine.lang.load import Loaded
 from refine.report.audit import Row
@@ -33,6 +34,19 @@ class File:
     @property
     def doc(self) -> str:
         return self.loaded.file.doc.value if self.loaded.file.doc else ""
+
+    @property
+    def name(self) -> str:
+        return self.target.name
+
+    @property
+    def protocol(self) -> str:
+        return self.loaded.file.name.name
+
+    @property
+    def uncovered(self) -> tuple[tuple[str, str], ...]:
+        items = self.loaded.file.items
+        return tuple((one.id.value, one.why.value) for one in items if isinstance(one, ast.Uncovered))
 
     @property
     def library(self) -> bool:

@@ -239,6 +239,9 @@ def _questions(verb: Parser) -> None:
     verb.add_argument(
         "--runs", action="store_true", help="also show how each reach is reached, and where induction fails"
     )
+    verb.add_argument(
+        "--no-cache", action="store_true", help="decide everything anew (the default where CI is set)"
+    )
     verb.add_argument("--json", action="store_true", help="one JSON object a line, instead of text")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from refine.cli.cache import shelf
 from refine.cli.files import targets
 from refine.cli.live import Live
 from refine.cli.pool import run as run_jobs
@@ -145,8 +146,10 @@ class _Asking:
         args, question = self._args, self._question
         options = Options(args.engine, not args.no_symmetry, args.states, args.steps, args.timeout)
         words = ("spte", "ask", question.name, *question.words)
+        kept = shelf(not args.no_cache)
         jobs = [
-            Job(question.loaded, question.name, (), options, words, question.rows, item) for item in items
+            Job(question.loaded, question.name, (), options, words, question.rows, item, shelf=kept)
+            for item in items
         ]
         count = args.jobs or os.cpu_count() or 1
         found = run_jobs(jobs, count, self._tick, interrupts)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import assert_never
 
+from refine.cli.again import Again, Known, Part
 from refine.cli.agenda import Agenda, File, Proof
 from refine.cli.args import version
+from refine.cli.cache import Cache, Shelf, shelf
 from refine.cli.files import Target, targets
 from refine.cli.joint import may_change, settled
 from refine.cli.place import Place
@@ -24,7 +27,6 @@ from refine.engine.decide import Sizes, status
 from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried
 from refine.engine.judge import kind_of, observers
 from refine.engine.verdict import Tick
-from refine.lang import ast
 from refine.lang.edited import outline_of
 from refine.lang.load import load
 from refine.lang.lower import lower_whole
@@ -66,6 +68,7 @@ class Told:
     warnings: list[str] = field(default_factory=list)
     audit: list[Row] = field(default_factory=list)
     failed: bool = False
+    parts: list[Part] = field(default_factory=list)
     first: bool = False  # whether the file's first job is among what was told
 
 
@@ -87,6 +90,15 @@ class Run:
         self._github: bool = args.github or os.environ.get("GITHUB_ACTIONS") == "true"
         self._junit: Place | None = None
         self._sink: Sink = JsonSink() if args.json else TextSink(args.runs, workflow=self._github)
+        self._shelf: Shelf | None = shelf(_may_remember(args))
+        cache = None if self._shelf is None else Cache(self._shelf)
+        self._cache = cache
+        # Parts of a run are dealt out whatever is known here; and what a clock cut short is not told again.
+        whole = self._shard.whole and args.timeout is None
+        self._again = Again(cache, args) if cache is not None and whole else None
+        self._loud: set[str] = set()  # files that could be read, and something was to be said of that
+        self._noted: set[str] = set()
+        self._kept = False  # whether something was written to the cache
         self._many = False  # whether there are several files: then each is told in fewer words
 
     def run(self) -> int:
@@ -109,6 +121,8 @@ class Run:
         self._check_names(interrupts)
         if interrupts.seen:
             self._statuses.append(UNKNOWN)
+        if self._cache is not None and (self._kept or self._cache.written):
+            self._cache.trim()
         total = text.totals(self._finished, self._libraries, self._failed)
         result = worst(self._statuses)
         self._write_reports(time.monotonic() - began)
@@ -143,12 +157,12 @@ class Run:
 
     # --- what there is to do ----------------------------------------------------------------------------
 
-    def _files(self) -> list[File]:
+    def _files(self) -> list[File | Known]:
         reporter = Reporter()
         found = targets(self._args.files, reporter)
         self._many = len(found) > 1
         self._report(reporter)
-        files = []
+        files: list[File | Known] = []
         shipped = [target.name for target in found if target.shipped]
         if shipped:
             more = f" and {len(shipped) - 1} more" if len(shipped) > 1 else ""
@@ -157,10 +171,14 @@ class Run:
             reporter = Reporter()
             file = self._load(target, reporter)
             self._report(reporter)
+            if reporter.diagnostics:
+                self._loud.add(target.name)
             if file is None:
                 self._failed += 1
             else:
                 files.append(file)
+        if self._cache is not None:
+            self._note(self._cache.notes)
         given = {name for name, _ in self._args.size}
         unknown = (
             sorted(given - {name for file in files for name in file.parameters}) if len(files) > 1 else []
@@ -173,7 +191,10 @@ class Run:
         self._report(reporter)
         return [] if unknown else files
 
-    def _load(self, target: Target, reporter: Reporter) -> File | None:
+    def _load(self, target: Target, reporter: Reporter) -> File | Known | None:
+        known = None if self._again is None else self._again.recall(target, self._proof(target))
+        if known is not None:
+            return known
         loaded = load(target.path, self._args.include, reporter)
         if loaded is None:
             type_rest(target.path, self._args.include, reporter)
@@ -188,6 +209,11 @@ class Run:
         unique = dict.fromkeys(tuple({**row, **given}.items()) for row in rows)
         default = tuple({**sizes.default, **given}.items())
         return self._planned(File(target, loaded, tuple(unique), default))
+
+    def _proof(self, target: Target) -> Path | None:
+        """Where the certificate is that this run looks at."""
+        proofs = None if self._agenda is None else self._agenda.proofs
+        return None if proofs is None else proofs.place(target)
 
     def _planned(self, file: File) -> File:
         """The file with what is to be audited in it; errors are told by whoever lowers it for its claims."""
@@ -210,13 +236,17 @@ class Run:
             words += [word for name, n in sizes for word in ("--size", f"{name}={n}")]
             words += _unusual(args)
             first = sizes is file.rows[0]
-            yield Job(file.loaded, file.target.name, sizes, options, tuple(words), file.rows, typed=first)
+            yield Job(
+                file.loaded, file.target.name, sizes, options, tuple(words), file.rows,
+                typed=first, shelf=self._shelf,
+            )  # fmt: skip
         if self._agenda is not None:
             yield from (self._item_job(file, item, self._agenda) for item in file.items)
 
     def _item_job(self, file: File, item: Item, agenda: Agenda) -> Job:
         words = ("spte", "ask", file.target.name, *_unusual(self._args))
-        return Job(file.loaded, file.target.name, (), self._options(), words, agenda.rows(file, item), item)
+        rows = agenda.rows(file, item)
+        return Job(file.loaded, file.target.name, (), self._options(), words, rows, item, shelf=self._shelf)
 
     def _options(self) -> Options:
         args = self._args
@@ -226,16 +256,47 @@ class Run:
 
     # --- doing it ---------------------------------------------------------------------------------------
 
-    def _run_files(self, files: Sequence[File], interrupts: Interrupts) -> None:
-        planned = mine(self._shard, [(file, job) for file in files for job in self._jobs(file)])
+    def _run_files(self, files: Sequence[File | Known], interrupts: Interrupts) -> None:
+        new = [file for file in files if isinstance(file, File)]
+        planned = mine(self._shard, [(file, job) for file in new for job in self._jobs(file)])
         done = run_jobs([job for _, job in planned], self._count, self._ticked, interrupts)
+        left = iter(files)
         told = Told()
         for n, ((file, job), result) in enumerate(zip(planned, done, strict=True)):
+            if n == 0 or planned[n - 1][0] is not file:
+                self._tell_known(left, file)
             self._tell(file, job, result, told)
             if n + 1 == len(planned) or planned[n + 1][0] is not file:
                 self._conclude(file, told, interrupts)
-                self._close(file, told)
+                self._remember(file, told, self._close(file, told), interrupts)
                 told = Told()
+        self._tell_known(left)
+
+    def _remember(self, file: File, told: Told, result: FileResult | None, interrupts: Interrupts) -> None:
+        """Keep what was found out about a file of which all was read quietly, and all is as declared."""
+        if self._again is None or interrupts.seen or told.failed or told.missing or file.name in self._loud:
+            return
+        rows = [] if result is None else summed(result)
+        if (result is not None or file.library) and not any(
+            status(r.overall.outcome, self._steps) for r in rows
+        ):
+            self._again.keep(file, self._proof(file.target), told.parts, told.audit)
+
+    @property
+    def _steps(self) -> int | None:
+        return None if self._every else self._args.steps
+
+    def _tell_known(self, files: Iterator[File | Known], until: File | None = None) -> None:
+        """Tell of the files that did not change, up to one that did, or was not known."""
+        for file in files:
+            if file is until:
+                return
+            if isinstance(file, Known):
+                told = Told()
+                for part in file.parts:
+                    self._tell(file, part, part.done, told)
+                told.audit = file.rows
+                self._close(file, told)
 
     @property
     def _count(self) -> int:
@@ -244,13 +305,16 @@ class Run:
     def _ticked(self, job: Job, event: Tick) -> None:
         self._sink.tick(job.name, job.sizes, event)
 
-    def _tell(self, file: File, job: Job, done: Done | None, told: Told) -> None:
+    def _tell(self, file: File | Known, job: Job | Part, done: Done | None, told: Told) -> None:
         if done is None:
             done = Done(trouble="not begun", status=UNKNOWN)
             if not told.open:
                 self._statuses.append(UNKNOWN)
                 told.missing.append((job.sizes, done.trouble))
                 return
+        told.parts.append(Part(job.sizes, job.typed, job.audits, done))
+        self._note(done.notes)
+        self._kept |= done.kept
         fresh = [d for d in done.diagnostics if d not in told.seen]
         told.seen.update(dict.fromkeys(fresh))
         held = [d for d in fresh if self._many and self._sink.brief and d.severity is Severity.WARNING]
@@ -262,24 +326,24 @@ class Run:
         self._statuses.append(done.status)
         result = done.result
         told.audit += done.rows
-        self._sink.audited(file.target.name, [one for one in done.rows if not may_change(one)])
-        if job.item is not None:
-            if done.trouble:
+        self._sink.audited(file.name, [one for one in done.rows if not may_change(one)])
+        if job.audits:
+            if done.trouble and isinstance(job, Job) and job.item is not None:
                 told.audit += _untold(job.item, done.trouble)
             if not told.open and not self._shard.whole and not told.failed:  # its claims may be elsewhere
                 told.open = True
-                self._sink.open(file.target.name, file.doc)
+                self._sink.open(file.name, file.doc)
             return
         if done.trouble or (result is not None and result.findings):
             if not told.open:
                 told.open = True
-                self._sink.open(file.target.name, file.doc)
+                self._sink.open(file.name, file.doc)
             if result is not None:
                 told.results.append(result)
-                self._sink.size(file.target.name, result)
+                self._sink.size(file.name, result)
             else:
                 told.missing.append((job.sizes, done.trouble))
-                self._sink.trouble(file.target.name, job.sizes, done.trouble, done.details)
+                self._sink.trouble(file.name, job.sizes, done.trouble, done.details)
 
     def _conclude(self, file: File, told: Told, interrupts: Interrupts) -> None:
         """Drop those reasons together of which none is needed alone; and say who is modelled, and what follows."""
@@ -305,7 +369,7 @@ class Run:
             written = known.write(file.target, text)
         except OSError as error:
             told.audit = [one for one in told.audit if one.kind != "proof"]
-            told.audit.append(unwritten(file.target.name, error.strerror or str(error)))
+            told.audit.append(unwritten(file.name, error.strerror or str(error)))
             return
         self._also(file, list(written.items(file.target, file.rows)), told, interrupts)
 
@@ -321,34 +385,35 @@ class Run:
             found.append(done)
         return found
 
-    def _close(self, file: File, told: Told) -> None:
+    def _close(self, file: File | Known, told: Told) -> FileResult | None:
         self._failed += told.failed
         if file.library and not told.failed and not told.open:
             self._libraries += 1
-            self._sink.library(file.target.name, file.doc)
-        name = file.loaded.file.name.name
+            self._sink.library(file.name, file.doc)
+        name = file.protocol
         if not told.open:
             if told.missing and not file.library:
                 missing = tuple(told.missing[:1])
-                self._unbegun.append(FileResult(file.target.name, name, file.doc, (), missing))
-            return
+                self._unbegun.append(FileResult(file.name, name, file.doc, (), missing))
+            return None
         few = bool(self._args.claim)
         result = FileResult(
-            file.target.name,
+            file.name,
             name,
             file.doc,
             tuple(told.results),
             tuple(told.missing),
             audit=tuple(told.audit),
-            uncovered=() if few or not told.first else _uncovered(file.loaded.file),
+            uncovered=() if few or not told.first else file.uncovered,
             warnings=tuple(told.warnings),
             one_of_many=self._many,
-            steps=None if self._every else self._args.steps,
+            steps=self._steps,
         )
         self._finished.append(result)
         self._statuses += [one.status for one in told.audit]
         self._statuses += [status(row.overall.outcome, result.steps) for row in summed(result)]
         self._sink.close(result)
+        return result
 
     def _check_names(self, interrupts: Interrupts) -> None:
         """Every claim that was asked for must exist somewhere; unless not all was looked at."""
@@ -364,6 +429,13 @@ class Run:
                 )
         self._report(reporter)
 
+    def _note(self, notes: Iterable[str]) -> None:
+        """Tell something of the cache, once."""
+        for note in notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                self._sink.note(note)
+
     def _report(self, reporter: Reporter) -> None:
         self._diagnostics(reporter.sorted())
 
@@ -372,6 +444,11 @@ class Run:
         self._said += found
         if any(d.severity is Severity.ERROR for d in found):
             self._statuses.append(USAGE)
+
+
+def _may_remember(args: argparse.Namespace) -> bool:
+    """Whether answers of earlier runs are wanted; who proves anew wants none."""
+    return not args.no_cache and not getattr(args, "reprove", False)
 
 
 def _unusual(args: argparse.Namespace) -> list[str]:
@@ -443,7 +520,3 @@ def _untold(item: Item, why: str) -> list[Row]:
             return [unwritten(item.about, why)]
         case _:
             assert_never(item)
-
-
-def _uncovered(file: ast.File) -> tuple[tuple[str, str], ...]:
-    return tuple((item.id.value, item.why.value) for item in file.items if isinstance(item, ast.Uncovered))

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from refine.cli.cache import Cache, Shelf
 from refine.cli.status import CONTRADICTION, OK, UNKNOWN
 from refine.cli.trouble import details, sentence
 from refine.engine.audit import Case, How, Misfit
-from refine.engine.decide import Mode, Sizes, decide
+from refine.engine.decide import Mode, Sizes
 from refine.engine.items import Changed, Dropped, Item, Tried
 from refine.engine.judge import judge
+from refine.engine.known import ask
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import Cause, Limits, Tick
 from refine.lang.edited import check_edited
@@ -55,6 +57,11 @@ class Job:
     rows: tuple[Sizes, ...] = ()
     item: Item | None = None
     typed: bool = False
+    shelf: Shelf | None = None  # where answers of earlier runs are
+
+    @property
+    def audits(self) -> bool:
+        return self.item is not None
 
     @property
     def library(self) -> bool:
@@ -73,6 +80,8 @@ class Done:
     details: str = ""
     rows: tuple[Row, ...] = ()
     text: str = ""  # a certificate that was made
+    notes: tuple[str, ...] = ()  # what is to be told of the cache
+    kept: bool = False  # whether something was written there
 
     @property
     def interrupted(self) -> bool:
@@ -130,16 +139,21 @@ class Interrupts:
 def perform(job: Job, progress: Progress) -> Done:
     """Lower, decide, and put the result into plain data. Nothing but an interruption leaves this function."""
     began = time.monotonic()
-    done = _guarded(job, progress)
+    memory = None if job.shelf is None else Cache(job.shelf)
+    done = _guarded(job, progress, memory)
+    if memory is not None:
+        done = replace(done, notes=tuple(memory.notes), kept=memory.written > 0)
     seconds = time.monotonic() - began
     rows = tuple(replace(one, seconds=seconds / len(done.rows)) for one in done.rows)
     result = None if done.result is None else replace(done.result, seconds=seconds)
     return replace(done, result=result, rows=rows)
 
 
-def _guarded(job: Job, progress: Progress) -> Done:
+def _guarded(job: Job, progress: Progress, memory: Cache | None) -> Done:
     try:
-        return _perform(job, progress) if job.item is None else _audit(job, job.item, progress)
+        if job.item is None:
+            return _perform(job, progress, memory)
+        return _audit(job, job.item, progress, memory)
     except Misfit as misfit:
         if isinstance(job.item, Tried):  # nobody declared it: what does not even lower was no protocol
             return Done()
@@ -152,7 +166,7 @@ def _guarded(job: Job, progress: Progress) -> Done:
         return Done(trouble=sentence(error), status=CONTRADICTION, details=details(error))
 
 
-def _perform(job: Job, progress: Progress) -> Done:
+def _perform(job: Job, progress: Progress, memory: Cache | None) -> Done:
     reporter, limits = Reporter(), _limits(job.options)
     made = lower_whole(job.loaded, dict(job.sizes), reporter)
     if made is not None and job.typed:
@@ -162,16 +176,17 @@ def _perform(job: Job, progress: Progress) -> Done:
     system, options = made.system, job.options
     known = tuple(p.name for p in system.properties)
     names = [name for name in known if not options.claims or name in options.claims]
-    decision = decide(system, names, limits, progress, options.mode, options.symmetry)
+    decision = ask(system, names, limits, progress, options.mode, options.symmetry, memory)
     return Done(size_result(system, decision, job.reproduce), reporter.sorted(), known)
 
 
-def _audit(job: Job, item: Item, progress: Progress) -> Done:
+def _audit(job: Job, item: Item, progress: Progress, memory: Cache | None) -> Done:
     """Judge one item of a file's audit."""
     options = job.options
-    how = How(_limits(options), options.mode, options.symmetry, progress)
+    how = How(_limits(options), options.mode, options.symmetry, progress, memory)
     found = judge(Case(job.loaded, job.rows), item, how)
-    rows = tuple(row(j, (*job.reproduce, *_edit_words(item))) for j in found)
+    cached = memory is not None and memory.answered_all
+    rows = tuple(replace(row(j, (*job.reproduce, *_edit_words(item))), cached=cached) for j in found)
     return Done(rows=rows, text=next((j.text for j in found if j.text), ""))
 
 

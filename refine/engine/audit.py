@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from refine.core.system import Kind, Property, System
 from refine.core.trace import Trace
-from refine.engine.decide import Mode, Sizes, decide, extent
+from refine.engine.decide import Mode, Sizes, extent
+from refine.engine.known import Memory, ask
 from refine.engine.vacuity import Occurrence, with_occurrences
 from refine.engine.verdict import Cause, Limits, Progress, Proved, Reached, Unknown, Vacuous, Violated
 from refine.lang.edits import NO_EDITS, Edits
@@ -51,6 +52,7 @@ class How:
     mode: Mode = "auto"
     symmetry: bool = True
     progress: Progress | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def fate(
         if all(row in ledger.proved.get(n, ()) for n in left):
             continue
         limits = here.limits if whole else replace(here.limits, enough=frozenset(left))
-        decision = decide(system, names, limits, here.progress, here.mode, here.symmetry)
+        decision = ask(system, names, limits, here.progress, here.mode, here.symmetry, here.memory)
         ledger.states += decision.answer.states or 0
         ledger.interrupted |= decision.interrupted
         _enter(ledger, row, decision.answer.verdicts, set(left))
@@ -235,7 +237,7 @@ def happenings(case: Case, how: How, must: Callable[[Occurrence], bool] = lambda
             break
         if not left:
             continue
-        decision = decide(systems[row], left, here.limits, here.progress, here.mode, here.symmetry)
+        decision = ask(systems[row], left, here.limits, here.progress, here.mode, here.symmetry, here.memory)
         interrupted |= decision.interrupted
         for name, verdict in decision.answer.verdicts.items():
             match verdict:

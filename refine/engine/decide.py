@@ -46,6 +46,7 @@ class Decision:
     engines: Mapping[str, str]
     reasons: Mapping[str, str]
     interrupted: bool = False
+    cached: frozenset[str] = frozenset()  # what was decided before
 
 
 def decide(
@@ -295,6 +296,7 @@ class Outcome:
     why: str = ""  # proved: how; vacuous, unknown: why; holds: why it is not proved
     cause: str = ""  # unknown: one of `Cause`
     engine: str = ""
+    cached: bool = False  # decided before, in another run
 
 
 Sizes: TypeAlias = tuple[tuple[str, int], ...]
@@ -365,6 +367,7 @@ def shortest(found: Sequence[Outcome]) -> int:
 def _weakest(same: Sequence[Outcome]) -> Outcome:
     """Of outcomes with one word, the one that is true of all; of violations, the shortest."""
     one = same[shortest(same)]
+    one = replace(one, cached=all(x.cached for x in same))
     if one.word == "proved":
         searched = all(x.engine == "explore" for x in same)
         whys = dict.fromkeys("all states" if x.engine == "explore" else x.why for x in same)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
@@ -10,6 +10,7 @@ from refine.core.system import System
 from refine.engine.audit import Case, Fate, How, Loss, Misfit, fate, happenings, masked
 from refine.engine.decide import Sizes
 from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried, Use
+from refine.engine.known import certificate
 from refine.lang.certificate import Exhaustive, Inductive, Rounds, Section, Unbounded, write
 from refine.lang.elements import Element, Observed
 from refine.lang.sizes import ranges
@@ -66,26 +67,43 @@ def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
 
 
 def _rechecked(case: Case, item: Recheck, how: How) -> Judgement:
-    from refine.engine.certify import check, check_unbounded  # with it come the solvers
-
-    budget = Budget(how.limits.resources, how.limits.deadline)
     if isinstance(item.section, Unbounded):
         systems = [s for sizes, _ in item.section.cores if (s := _system(case, sizes)) is not None]
-        found = check_unbounded(item.section, systems, budget)
     else:
-        found = check(case.system(item.sizes), item.section, item.sizes, budget)
+        systems = [case.system(item.sizes)]
+    outcome, why = _checked(item, systems, how)
     standing: dict[str, Standing] = {
         "checked": "as declared",
         "refused": "not as declared",
         "unknown": "unknown",
     }
     made = Judgement(
-        "certificate", kind_of(item.section), found.outcome, standing[found.outcome], why=found.why,
+        "certificate", kind_of(item.section), outcome, standing[outcome], why=why,
         asked=(item.sizes,) if item.sizes else (),
     )  # fmt: skip
-    if isinstance(item.section, Unbounded) and found.outcome == "checked":
+    if isinstance(item.section, Unbounded) and outcome == "checked":
         return replace(made, kind="any number", claim=", ".join(item.section.claims))
     return made
+
+
+def _checked(item: Recheck, systems: Sequence[System], how: How) -> tuple[str, str]:
+    """What came of a section, and why or by whom; remembered where it was checked before."""
+    question = certificate(item.section, item.sizes, systems)
+    kept = how.memory.recall(question) if how.memory is not None else None
+    if isinstance(kept, str):
+        return "checked", kept
+    if how.memory is not None:
+        how.memory.missed += 1
+    from refine.engine.certify import check, check_unbounded  # with it come the solvers
+
+    budget = Budget(how.limits.resources, how.limits.deadline)
+    if isinstance(item.section, Unbounded):
+        found = check_unbounded(item.section, systems, budget)
+    else:
+        found = check(systems[0], item.section, item.sizes, budget)
+    if how.memory is not None and found.outcome == "checked":
+        how.memory.keep(question, found.why)
+    return found.outcome, found.why
 
 
 def kind_of(section: Section) -> str:

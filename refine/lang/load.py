@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,27 @@ def load_text(text: str, name: str, include: Sequence[Path], reporter: Reporter)
     return _load(Source(name, text), None, tuple(include), reporter)
 
 
+def in_vain(loaded: Loaded, path: Path, include: Sequence[Path]) -> Iterator[Path]:
+    """Where the imports of a file that was loaded from `path` were looked for before they were found."""
+    found = {library.span.source.name for library in loaded.libraries}
+    for file in (loaded.file, *loaded.libraries):
+        for item in file.items:
+            if isinstance(item, ast.Import):
+                for root in _roots((path.parent, *include)):
+                    candidate = (root / _relative(item)).resolve()
+                    if str(candidate) in found:
+                        break
+                    yield candidate
+
+
+def _roots(roots: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(r.resolve() for r in (*roots, resources.root("spec")))
+
+
+def _relative(item: ast.Import) -> Path:
+    return Path(*(p.name for p in item.path.parts)).with_suffix(".spte")
+
+
 def _read(path: Path, reporter: Reporter, span: Span | None) -> str | None:
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -56,7 +77,7 @@ def _load(source: Source, path: Path | None, roots: tuple[Path, ...], reporter: 
     file = parse(source, reporter)
     if file is None or (file.role == "library" and not _declares_only(file, reporter)):
         return None
-    search = tuple(r.resolve() for r in (*roots, resources.root("spec")))
+    search = _roots(roots)
     libraries: dict[Path, ast.File] = {}
     ok = _imports(file, search, libraries, (path.resolve(),) if path else (), reporter)
     return Loaded(file, tuple(libraries.values()), source.name) if ok else None
@@ -126,7 +147,7 @@ def _declares_only(library: ast.File, reporter: Reporter) -> bool:
 
 def _find(item: ast.Import, roots: tuple[Path, ...], reporter: Reporter) -> Path | None:
     """The file of an import: below one of the roots, also after links are resolved."""
-    relative = Path(*(p.name for p in item.path.parts)).with_suffix(".spte")
+    relative = _relative(item)
     for root in roots:
         candidate = (root / relative).resolve()
         if candidate.is_file():

@@ -47,6 +47,7 @@ class Row:
     what: str = ""  # what it is: a guard, a hold, a flush, …
     text: str = ""  # as the specification writes it
     seconds: float = 0.0  # its share of what all took that was judged with it
+    cached: bool = False  # judged before, in another run
 
 
 def row(judgement: Judgement, reproduce: Sequence[str]) -> Row:
@@ -94,6 +95,7 @@ def as_json(found: Row) -> as_data.Data:
         }
         if found.what
         else None,
+        "cached": found.cached,
         "trace": found.trace_json,
     }
 
@@ -109,10 +111,12 @@ def lines(rows: Sequence[Row], brief: bool) -> list[str]:
         fine = [x for x in found if x.status == 0]
         counted_only = brief and kind not in ("together", "any number") and len(_names(fine)) > 1
         if counted_only:
-            made += _line(f"{_noun(kind, 2)} ({len(_names(fine))})", _all_fine(kind))
+            made += _line(f"{_noun(kind, 2)} ({len(_names(fine))})", _all_fine(kind) + said_before(fine))
         told = [x for x in found if x.status or not counted_only]
         for name in _names(told):
-            made += _line(*_told([x for x in told if x.name == name]))
+            alike = [x for x in told if x.name == name]
+            label, value = _told(alike)
+            made += _line(label, value + said_before(alike))
     return made
 
 
@@ -130,6 +134,11 @@ def counted(rows: Iterable[Row]) -> dict[str, int]:
         elif x.kind in ("mutant", "variant"):
             found.setdefault(x.kind, set()).add(("", x.name))
     return {noun: len(names) for noun, names in found.items()}
+
+
+def said_before(rows: Sequence[Row]) -> str:
+    """What is added to a verdict that comes from the cache."""
+    return ", cached" if rows and all(x.cached for x in rows) else ""
 
 
 def _names(rows: Iterable[Row]) -> list[str]:

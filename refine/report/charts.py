@@ -102,7 +102,18 @@ def unstated(outline: Outline, rows: Iterable[Row]) -> list[Row]:
                     if element.named
                     else f"; name it to list it (line {element.span.line}: {element.text})"
                 )
-                made.append(Row("unstated", x.name, "unstated", 1, claim, why=why + named, asked=x.asked))
+                made.append(
+                    Row(
+                        "unstated",
+                        x.name,
+                        "unstated",
+                        1,
+                        claim,
+                        why=why + named,
+                        asked=x.asked,
+                        cached=x.cached,
+                    )
+                )
     return made
 
 

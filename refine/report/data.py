@@ -70,6 +70,7 @@ def outcome(found: Outcome) -> Data:
         "why": escape(found.why) or None,
         "cause": found.cause or None,
         "engine": found.engine or None,
+        "cached": found.cached,
     }
 
 

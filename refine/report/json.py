@@ -8,14 +8,15 @@
     size        file, sizes, states, transitions, depth, complete, symmetry, assumptions, notes, interrupted,
                 verdicts
     trouble     file, sizes, why, details: there is no result at this size
-    verdict     file, name, role, doc, text, verdict, steps, why, cause, engine, sizes (of which it is said),
+    verdict     file, name, role, doc, text, verdict, steps, why, cause, engine, cached, sizes (of which it is said),
                 elsewhere (verdicts at other sizes), trace (see refine/report/data.py, or null)
     audit       file, kind (because, redundant, together, mutant, variant, observer, vacuity, vacuous, …), name, claim,
                 doc, verdict, as_declared, why, steps and at (of the run that shows it), also_broken, sizes (looked
-                at), states, trace
+                at), states, cached, trace
     uncovered   file, name, why
     summary     files, claims, sizes, libraries, audited, not_checked, counts, seconds, interrupted, status
 
+`cached`: decided in an earlier run.
 `verdict` is proved, holds (up to `steps`), violated or reached (in `steps`), vacuous, or unknown (`cause`).
 """
 

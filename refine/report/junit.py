@@ -55,6 +55,8 @@ def _property(suite: ET.Element, file: FileResult, row: Summed, said: str) -> No
     found, outcome = row.finding, row.overall.outcome
     name = f"{'free claim' if found.role == 'free' else found.role} {found.name}"
     case = _case(suite, file.path, name, row.seconds)
+    if outcome.cached:
+        _cached(case)
     if not status(outcome, file.steps):
         if outcome.word == "holds":
             ET.SubElement(case, "system-out").text = escape(said)
@@ -67,6 +69,8 @@ def _property(suite: ET.Element, file: FileResult, row: Summed, said: str) -> No
 def _audited(suite: ET.Element, path: str, one: Row) -> None:
     of = f" ({one.claim})" if one.claim and one.kind != "variant" else ""
     case = _case(suite, path, f"{one.kind} {one.name}{of}", one.seconds)
+    if one.cached:
+        _cached(case)
     said = f"{one.verdict}: {one.why}" if one.why else one.verdict
     if one.status:
         _told(case, "failure" if one.status == 1 else "error", said, one.trace or said)
@@ -74,6 +78,11 @@ def _audited(suite: ET.Element, path: str, one: Row) -> None:
 
 def _case(suite: ET.Element, path: str, name: str, seconds: float = 0.0) -> ET.Element:
     return ET.SubElement(suite, "testcase", classname=escape(path), name=escape(name), time=f"{seconds:.3f}")
+
+
+def _cached(case: ET.Element) -> None:
+    """Say that it was decided before."""
+    ET.SubElement(ET.SubElement(case, "properties"), "property", name="cached", value="true")
 
 
 def _told(case: ET.Element, kind: str, message: str, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from refine.core.system import Property, System
 from refine.core.trace import Trace
@@ -89,7 +89,10 @@ def size_result(system: System, decision: Decision, reproduce: Sequence[str]) ->
         findings.append(
             _finding(
                 p,
-                outcome(verdict, decision.engines.get(name, ""), decision.reasons.get(name, "")),
+                replace(
+                    outcome(verdict, decision.engines.get(name, ""), decision.reasons.get(name, "")),
+                    cached=name in decision.cached,
+                ),
                 trace,
                 words,
             )

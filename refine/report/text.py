@@ -137,7 +137,12 @@ def verdict(row: Summed, everything: Sequence[Sizes], notes: _Footnotes | None =
     parts = []
     for one, sizes in row.overall.groups:
         at = where(sizes, everything)
-        parts.append(word(one) + (f" ({at})" if at else "") + (notes.of(one) if notes else ""))
+        parts.append(
+            word(one)
+            + (", cached" if one.cached else "")
+            + (f" ({at})" if at else "")
+            + (notes.of(one) if notes else "")
+        )
         if one.word == "violated" or (one.word == "reached" and row.finding.role == "reach"):
             break  # one size settles it
     return "; ".join(parts)

@@ -160,7 +160,7 @@ def test_4_an_error_that_is_not_the_users(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("planted\x1b[31m")
 
-    monkeypatch.setattr("refine.cli.work.decide", fail)
+    monkeypatch.setattr("refine.cli.work.ask", fail)
     assert main(["check", str(good(tmp_path))]) == 4
     said = capsys.readouterr()
     assert "internal error (ZeroDivisionError: planted\\x1b[31m)" in " ".join(said.out.split())
@@ -183,7 +183,7 @@ def test_3_memory(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPat
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("refine.cli.work.decide", fail)
+    monkeypatch.setattr("refine.cli.work.ask", fail)
     assert main(["check", str(good(tmp_path))]) == 3
     assert "unknown: out of memory" in capsys.readouterr().out
 
@@ -192,7 +192,7 @@ def test_3_a_solver_that_was_interrupted_itself(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = Answer({"unmapped": Unknown("interrupted", Cause.INTERRUPTED)})
-    monkeypatch.setattr("refine.cli.work.decide", lambda *_: Decision(answer, {}, {}, interrupted=True))
+    monkeypatch.setattr("refine.cli.work.ask", lambda *_: Decision(answer, {}, {}, interrupted=True))
     assert main(["prove", str(good(tmp_path)), "--jobs", "1"]) == 3
     said = capsys.readouterr().out
     assert "VCPUS 2 ............................... unknown: not begun" in said

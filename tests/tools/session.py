@@ -73,9 +73,9 @@ def patched(text: str, change: str) -> str:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """An environment that tells a command nothing but where the `spte` of this Python is."""
+    """An environment that tells a command nothing but where the `spte` of this Python is, and to ask all anew."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {"PATH": path, "HOME": str(home), "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
+    return {"PATH": path, "HOME": str(home), "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "CI": "true"}
 
 
 def run(command: str, folder: Path) -> str:
