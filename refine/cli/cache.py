@@ -57,7 +57,7 @@ def made_by() -> str:
     """A fingerprint of all that answers are made by: this code, the grammars, Python, the libraries' versions."""
     found = hashlib.sha256(f"{sys.version} {sys.platform}".encode())
     package = Path(resources.__file__).parent
-    for file in sorted([*package.rglob("*.py"), *resources.root("grammar").iterdir()]):
+    for file in sorted([*package.rglob("*.py"), *filter(Path.is_file, resources.root("grammar").iterdir())]):
         found.update(f"{file.name} ".encode() + file.read_bytes())
     found.update(" ".join(sorted(set(_installed()))).encode())
     return found.hexdigest()
