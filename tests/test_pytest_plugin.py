@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from refine.cli import main
 from tests.cli.specs import broken, good, ill, large
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -59,6 +61,35 @@ def test_a_file_with_errors_is_one_item(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "ill.spte:2" in result.stdout
     assert "error[E" in result.stdout
+
+
+def test_a_certificate_that_cannot_be_read_or_leaves_something_out_fails(tmp_path: Path) -> None:
+    file = good(tmp_path)
+    assert main(["prove", str(file), "--reprove"]) == 0
+    proof = file.with_suffix(".proof")
+    text = proof.read_text()
+    assert run(tmp_path, ".", "-q", "-k", "certificate or claims").returncode == 0
+    proof.write_text(re.sub(r"inductive .*?\n}\n", "", text, flags=re.DOTALL))
+    assert "it says nothing of" in run(tmp_path, ".", "-q", "-k", "claims").stdout
+    proof.write_text(text.replace("proof toy", "poof toy"))
+    assert "is no certificate" in run(tmp_path, ".", "-q", "-k", "certificate").stdout
+
+
+def test_the_plugin_may_be_named_where_it_is_installed(tmp_path: Path) -> None:
+    good(tmp_path)
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "refine.pytest_plugin",
+        "--collect-only",
+        "-q",
+        "toy.spte",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "toy.spte::vacuity" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_library_is_one_item(tmp_path: Path) -> None:

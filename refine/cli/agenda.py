@@ -104,7 +104,10 @@ class Proof:
             return []
         refused = {one.asked for one in rows if one.kind == "certificate" and one.status}
         left = [one for one in results if (one.sizes,) not in refused]  # of these all is said
-        return list(self.proofs.conclusions(file.target, file.rows, left))
+        return [
+            *self.proofs.misfits(file.target, file.rows),
+            *(one for result in left for one in self.proofs.left_out(file.target, result)),
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,22 @@ def prove(args: argparse.Namespace) -> int:
 
 def proofs(args: argparse.Namespace) -> Proofs | None:
     """The certificates that are looked at: of whole proofs only."""
-    if args.claim or args.size or not args.shard.whole or args.no_symmetry or args.engine != "auto":
+    if partial(args):
         return None
     return Proofs(args.proofs, args.reprove, f"spte-refine {version()}")
+
+
+def partial(args: argparse.Namespace) -> list[str]:
+    """The options by which a run is no whole proof, as a certificate is."""
+    given = {
+        "--claim": args.claim,
+        "--size": args.size,
+        "--shard": not args.shard.whole,
+        "--steps": args.steps is not None,
+        "--engine": args.engine != "auto",
+        "--no-symmetry": args.no_symmetry,
+    }
+    return [option for option, present in given.items() if present]
 
 
 @dataclass(slots=True)
@@ -106,7 +119,7 @@ class Run:
         self._sink.start(_words(self._args, self._every), version() if self._args.json else "")
         if not self._shard.whole:
             self._sink.note(self._shard.told)
-        if not self._can_write():
+        if not self._can_certify() or not self._can_write():
             return USAGE
         try:
             with Interrupts() as interrupts:
@@ -128,6 +141,18 @@ class Run:
         self._write_reports(time.monotonic() - began)
         self._sink.summary(total, time.monotonic() - began, interrupts.seen, result)
         return result
+
+    def _can_certify(self) -> bool:
+        """Whether this is a whole proof, if it is to leave certificates."""
+        options = partial(self._args) if getattr(self._args, "reprove", False) else []
+        if options:
+            reporter = Reporter()
+            reporter.error(
+                "E0619", f"with {' and '.join(options)} there is no whole proof that could be certified", None,
+                f"leave out {' and '.join(options)}, or --reprove",
+            )  # fmt: skip
+            self._report(reporter)
+        return not options
 
     def _can_write(self) -> bool:
         """Whether the report that is asked for can be written; said before the work, not after."""

@@ -84,10 +84,8 @@ class Proofs:
                     if row is not None and not isinstance(section, Exhaustive):
                         yield Recheck(_at(section, core[0], row), row)
 
-    def conclusions(
-        self, target: Target, rows: Sequence[Sizes], results: Sequence[SizeResult]
-    ) -> Iterator[Row]:
-        """What is wrong with a certificate as a whole."""
+    def misfits(self, target: Target, rows: Sequence[Sizes]) -> Iterator[Row]:
+        """That a certificate cannot be read, or speaks of sizes that are not declared."""
         found = None if self.anew else self.of(target)
         if isinstance(found, str):
             yield _refused("certificate", f"{found}; {AGAIN}")
@@ -97,11 +95,12 @@ class Proofs:
             for core in section.cores if not isinstance(section, Unbounded) else ():
                 if _matching(core[0], rows) is None:
                     yield _refused(kind_of(section), f"there is no size {_shown(core[0])}; {AGAIN}")
-        for result in results:
-            yield from self._left_out(found, result)
 
-    def _left_out(self, found: Certificate, result: SizeResult) -> Iterator[Row]:
+    def left_out(self, target: Target, result: SizeResult) -> Iterator[Row]:
         """What was proved at a size and is not in the certificate, or was looked at in other states."""
+        found = None if self.anew else self.of(target)
+        if not isinstance(found, Certificate):
+            return
         sized = [s for s in found.sections if not isinstance(s, Unbounded)]
         mine = [s for s in sized if any(_same(core[0], result.sizes) for core in s.cores)]
         said = {name for section in mine for name in section.claims}

@@ -25,10 +25,12 @@ from refine.report.audit import Row, row
 from refine.report.result import FileResult, Finding, SizeResult
 from refine.text.diag import Diagnostic, Reporter, Severity, escape, render
 
+CERTIFICATE = "certificate"
+
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One test of a file; without a job, it is about the file itself: `errors` or `observers`."""
+    """One test of a file; without a job, it is about the file itself: `errors`, `observers` or `certificate`."""
 
     name: str
     file: File | None = None
@@ -39,6 +41,8 @@ class Test:
         """What is not as declared, as text; nothing, if all is."""
         if self.file is None:
             return _told(self.errors)
+        if self.name == CERTIFICATE:
+            return _shown(self.file, [], list(Proofs().misfits(self.file.target, self.file.rows)))
         if self.job is None:
             known = self.file.outline.observers if self.file.outline else ()
             return _shown(self.file, [], [row(j, ()) for j in observers(known)])
@@ -49,6 +53,8 @@ class Test:
             words += [f"unknown: {escape(done.trouble)}", done.details] if done.trouble else []
             return "\n".join(words).rstrip()
         rows = _jointly(self.file, self.job, done.rows)
+        if done.result is not None:
+            rows = [*rows, *Proofs().left_out(self.file.target, done.result)]
         return _shown(self.file, [done.result] if done.result else [], rows)
 
 
@@ -92,6 +98,8 @@ def _tests(file: File, options: Options) -> Iterator[Test]:
         yield Test(_name(item), file, _item_job(file, whole, options))
     if file.outline is not None and file.outline.observers:
         yield Test("observers", file)
+    if not file.library and Proofs().of(file.target) is not None:
+        yield Test(CERTIFICATE, file)
 
 
 def _item_job(file: File, item: Item, options: Options) -> Job:

@@ -39,10 +39,26 @@ def callee(typer: Typer, node: ast.Call, scope: Scope) -> tuple[Function, tuple[
                     f"did you mean '{guess}'?" if guess else f"it has: {', '.join(members)}",
                 )
             return found, node.args[1:]
+    if node.args and scope.find(node.name.name) is None:
+        _misspelt(typer, node, scope)
     found = typer.cx.lookup(scope, node.name.name, node.name.span)
     if not isinstance(found, Function):
         typer.cx.wrong_kind(found, node.name.name, "something to call", node.name.span)
     return found, node.args
+
+
+def _misspelt(typer: Typer, node: ast.Call, scope: Scope) -> None:
+    """Where the function is one of some instance's, it is the instance that is misspelt: `spin_lock(mmu_lok)`."""
+    root = root_of(node.args[0])
+    while isinstance(root, ast.IndexOf):
+        root = root_of(root.base)
+    known = (scope.find(name) for name in scope.visible())
+    if (
+        isinstance(root, ast.Name)
+        and scope.find(root.id) is None
+        and any(isinstance(x, Instance) and node.name.name in x.scope.names for x in known)
+    ):
+        typer.cx.lookup(scope, root.id, root.span)
 
 
 def arguments(

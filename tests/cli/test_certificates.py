@@ -137,6 +137,18 @@ def test_what_is_violated_has_no_certificate_but_the_rest_has(tmp_path: Path, ca
 # --- for other solvers --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "options",
+    [["--claim", "unmapped"], ["--size", "VCPUS=1"], ["--shard", "1/2"], ["--engine", "ic3"], ["--no-symmetry"],
+     ["--steps", "3"]],
+)  # fmt: skip
+def test_what_is_no_whole_proof_is_not_certified(options: list[str], tmp_path: Path, capsys: Capture) -> None:
+    file = good(tmp_path)
+    assert main(["prove", str(file), "--reprove", *options]) == 2
+    assert f"error[E0619]: with {options[0]} there is no whole proof" in capsys.readouterr().err
+    assert not file.with_suffix(".proof").exists()
+
+
 def test_what_is_exported_is_unsatisfiable(proved: Path, capsys: Capture) -> None:
     for n in (1, 2, 3):
         assert main(["export", str(proved), "--size", f"VCPUS={n}"]) == 0

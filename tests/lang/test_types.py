@@ -206,6 +206,9 @@ def test_what_may_leave_its_type_is_undefined_where_it_is_stored(
     [
         # names
         ("claim c: «flg»;", "E0201", "nothing is named 'flg' here"),
+        ("type l { shared bool on; op get() { on = true; } } l mmu_lock; thread t { step s { get(«mmu_lok»); } }",
+         "E0201", "nothing is named 'mmu_lok' here"),
+        ("thread t { step s { «get»(mmu_lok); } }", "E0201", "nothing is named 'get' here"),
         ("claim c: flag using «l»;", "E0201", "there is no lemma or claim 'l'"),
         ("shared bool «flag» = true;", "E0202", "'flag' is declared twice"),
         ("claim «stuck»: flag;", "E0202", "'stuck' is a claim that every protocol makes"),
