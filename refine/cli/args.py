@@ -141,10 +141,12 @@ def parser() -> Parser:
     _include(show)
 
     export = _verb(
-        verbs, "export", "for other solvers",
-        "Write what a certificate obliges to as SMT-LIB 2: two questions, each to be found unsatisfiable.",
+        verbs, "export", "for other solvers and checkers",
+        "Write what a certificate obliges to as SMT-LIB 2, questions each to be found unsatisfiable; or the protocol "
+        "at one size, for SPIN or rumur.",
     )  # fmt: skip
     export.add_argument("file", metavar="FILE")
+    export.add_argument("--to", choices=("smt2", "promela", "murphi"), default="smt2", help="(default: smt2)")
     export.add_argument(
         "--proofs",
         metavar="DIR",

@@ -231,11 +231,14 @@ def largest(sizes: Iterable[Sizes]) -> Sizes:
     return max(sizes, key=extent)
 
 
-def export(system: System, section: Inductive, about: str) -> str:
-    """What a section obliges to at one size, as SMT-LIB 2. Raises `Unreadable` where it is refused."""
-    if not any(digest(system) == core for _, core in section.cores):
-        raise Unreadable("it is stale: the protocol has changed since")
-    return Obligation(system, section.claims, section.sentences).script(about)
+def export(system: System, sections: Iterable[Inductive | Rounds], about: str) -> str:
+    """What sections oblige to at one size, as SMT-LIB 2. Raises `Unreadable` where one is refused."""
+    scripts = []
+    for section in sections:
+        if not any(digest(system) == core for _, core in section.cores):
+            raise Unreadable("it is stale: the protocol has changed since")
+        scripts.append(obligation_of(system, section).script(about))
+    return "(reset)\n".join(scripts)
 
 
 # --- making -------------------------------------------------------------------------------------------------------

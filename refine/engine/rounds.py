@@ -69,8 +69,10 @@ def _bounded(system: System, claim: Property, limits: Limits, progress: Progress
         if isinstance(defined, Violated):
             return Unknown("some runs end at what is undefined", Cause.UNDECIDED)
         if isinstance(few, Proved) and unknown is None:
-            rounds_ = "no round" if most == 1 else f"fewer than {most} rounds"
-            return Proved(f"{rounds_} of fairness pass without it, by IC3")
+            passed = (
+                "no round of fairness passes" if most == 1 else f"fewer than {most} rounds of fairness pass"
+            )
+            return Proved(f"{passed} without it, by IC3")
         if not isinstance(few, Violated):
             assert unknown is not None, "one of them was not decided"
             return unknown

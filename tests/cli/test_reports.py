@@ -58,7 +58,7 @@ def test_a_mutant_that_survives_fails_and_what_is_not_known_is_an_error(
         + "mutant tame breaks defined { drop zapper.enter; }\nclaim ends: eventually page == FREE;\n"
     )
     report = tmp_path / "report.xml"
-    assert main(["prove", str(file), "--jobs", "1", "--junit", str(report)]) == 1
+    assert main(["prove", str(file), "--jobs", "1", "--engine", "explore", "--junit", str(report)]) == 1
     found = cases(report)
     assert found["mutant tame (defined)"][0].tag == "failure"
     assert found["claim ends"][0].tag == "error"

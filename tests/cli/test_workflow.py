@@ -28,7 +28,7 @@ def test_the_page_shows_the_example_file() -> None:
 
 def test_each_option_of_the_table_is_one_of_prove() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    options = re.findall(r"^\| `(--[a-z]+)", text, re.MULTILINE)
+    options = re.findall(r"^\| `(--[a-z-]+)", text, re.MULTILINE)
     assert len(options) > 4
     values = {"--junit": ["x.xml"], "--jobs": ["2"], "--timeout": ["3"], "--shard": ["1/2"]}
     for option in options:
