@@ -9,7 +9,7 @@ from refine.cli.files import targets
 from refine.cli.proofs import Proofs
 from refine.cli.status import OK, USAGE
 from refine.engine.certify import export
-from refine.lang.certificate import AGAIN, Certificate, Inductive
+from refine.lang.certificate import AGAIN, Certificate, Inductive, KInductive
 from refine.lang.invariant import Unreadable
 from refine.lang.load import load
 from refine.lang.lower import lower
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
             (
                 s
                 for s in found.sections
-                if isinstance(s, Inductive) and any(dict(sizes_) == at for sizes_, _ in s.cores)
+                if isinstance(s, Inductive | KInductive) and any(dict(sizes_) == at for sizes_, _ in s.cores)
             ),
             None,
         )

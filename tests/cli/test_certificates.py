@@ -96,7 +96,7 @@ def test_a_section_less_is_missed(proved: Path, capsys: Capture) -> None:
 def test_solvers_that_disagree_are_status_4(
     proved: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(certify, "cvc5", lambda _budget: Liar(Status.SAT))
+    monkeypatch.setattr(certify, "cvc5", lambda *_, **__: Liar(Status.SAT))
     assert main(["prove", str(proved), "--jobs", "1"]) == 4
     assert "disagree" in said(capsys)
 
