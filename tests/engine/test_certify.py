@@ -16,7 +16,17 @@ from refine.engine.certify import Checked, check, make, obligation_of
 from refine.engine.obligation import certifiable
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import Limits
-from refine.lang.certificate import Certificate, Exhaustive, Inductive, Malformed, Rounds, Sizes, read, write
+from refine.lang.certificate import (
+    Certificate,
+    Exhaustive,
+    Inductive,
+    KInductive,
+    Malformed,
+    Rounds,
+    Sizes,
+    read,
+    write,
+)
 from refine.lang.load import load
 from refine.lang.lower import lower
 from refine.lang.sizes import sizes as declared_sizes
@@ -235,6 +245,8 @@ def test_what_is_written_is_read_again() -> None:
     sentences = ("x == none || y at {a.b, c}", "forall " + "v in vcpu, " * 30 + "w in vcpu. true")
     sections = (
         Inductive("IC3", ((sizes, "0" * 64), ((), "f" * 64)), ("one", "a.two"), sentences),
+        KInductive(2, False, ((sizes, "0" * 64),), ("one",), ("x <= 3",)),
+        KInductive(13, True, (((), "f" * 64),), ("one", "a.two"), ()),
         Rounds(8, ((sizes, "0" * 64),), ("served",), ("rounds.over == 1",)),
         Exhaustive(((sizes, "0" * 64, 12),), ("stuck",)),
     )
