@@ -18,9 +18,8 @@ from refine.lang.certificate import (
     LANGUAGE,
     Certificate,
     Exhaustive,
-    Inductive,
     Malformed,
-    Rounds,
+    Steps,
     Unbounded,
     read,
 )
@@ -140,7 +139,7 @@ def _proved(result: SizeResult) -> Iterator[tuple[str, int | None]]:
             yield finding.name, result.states if searched else None
 
 
-def _at(section: Inductive | Rounds, sizes: Sizes, row: Sizes) -> Inductive | Rounds:
+def _at(section: Steps, sizes: Sizes, row: Sizes) -> Steps:
     """The section with one of its sizes written as the file has it."""
     return replace(section, cores=tuple((row if s == sizes else s, core) for s, core in section.cores))
 

@@ -1,23 +1,24 @@
-"""Certificates: found by IC3, and checked again, at every size, by two solvers that share nothing with it.
+"""Certificates: found by IC3 or induction, and checked again, at every size, by two solvers that share nothing with it.
 
 A section says: these claims, together with these sentences, hold initially and survive each step. That is what is
-asked; the certificate itself is believed in nothing. It is refused where it speaks of another system than the one that
-the specification is lowered to, and where it says nothing.
+asked (`refine.engine.obligation`); the certificate itself is believed in nothing. It is refused where it speaks of
+another system than the one that the specification is lowered to, where it says nothing, and where it says too much.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar, assert_never
 
 from refine.core.digest import digest
-from refine.core.system import Kind, Property, System
+from refine.core.system import Kind, System
 from refine.engine import unbounded
-from refine.engine.bmc import assumes
 from refine.engine.decide import extent
 from refine.engine.fold import fold
 from refine.engine.ic3 import Search
+from refine.engine.induct import MAX_K, standing
+from refine.engine.obligation import Obligation, certifiable
 from refine.engine.replay import Inconsistent
 from refine.engine.rounds import DEFINED, FEW, MOST, counting
 from refine.engine.verdict import Limits, Progress, Proved, Tick, Violated
@@ -27,42 +28,34 @@ from refine.lang.certificate import (
     Certificate,
     Exhaustive,
     Inductive,
+    KInductive,
     Rounds,
     Section,
     Sizes,
+    Steps,
     Unbounded,
 )
-from refine.lang.invariant import Reader, Unreadable
+from refine.lang.invariant import Unreadable
 from refine.smt import cells
 from refine.smt.gates import NotBits
-from refine.smt.relation import claimed
-from refine.smt.sat import MANY, SatSolver
-from refine.smt.second import Cvc5Solver
-from refine.smt.solver import Budget, Solver, Status, Z3Solver
-from refine.smt.term import Term
-from refine.smt.text import script
-from refine.smt.unroll import Frame, TooLarge, Unrolling
-
-Outcome = Literal["holds", "fails", "unknown"]
+from refine.smt.second import Cvc5Integers, Cvc5Solver
+from refine.smt.solver import Budget, Solver, Z3Solver
+from refine.smt.unroll import TooLarge
 
 _Proof = TypeVar("_Proof", Inductive, Rounds)
+_All: TypeAlias = Mapping[
+    str, int | None
+]  # claims that were proved, and the number of states if all were looked at
 
 LITTLE = 100_000  # conflicts of one count of rounds
 
-SAFETY = (Kind.STATE, Kind.STEP, Kind.FAULT, Kind.SATISFIABLE)
+
+def z3(budget: Budget, *, exact: bool) -> Solver:
+    return Z3Solver(budget, exact=exact)
 
 
-def z3(budget: Budget) -> Solver:
-    return Z3Solver(budget, exact=False)
-
-
-def cvc5(budget: Budget) -> Solver:
-    del budget
-    return Cvc5Solver()
-
-
-def sat(budget: Budget) -> Solver:
-    return SatSolver(budget, MANY)
+def cvc5(budget: Budget, *, exact: bool) -> Solver:
+    return Cvc5Integers(budget) if exact else Cvc5Solver()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +69,6 @@ class Checked:
 # --- checking -----------------------------------------------------------------------------------------------------
 
 
-def certifiable(system: System) -> list[Property]:
-    """The claims that an invariant can prove."""
-    return [
-        p
-        for p in system.properties
-        if p.kind in SAFETY and not (p.kind is Kind.SATISFIABLE and assumes(system, p))
-    ]
-
-
 def check(system: System, section: Section, sizes: Sizes, budget: Budget) -> Checked:
     """Check what a section says of one of its sizes. Raises `Inconsistent` where two solvers disagree."""
     assert not isinstance(section, Unbounded), "that speaks of no one size"
@@ -95,16 +79,20 @@ def check(system: System, section: Section, sizes: Sizes, budget: Budget) -> Che
         return Checked("checked", "")
     try:
         obligation = obligation_of(system, section)
-    except (Unreadable, NotBits, TooLarge, KeyError) as why:
-        return Checked("refused", str(why) or "it speaks of unbounded integers")
+    except (Unreadable, TooLarge, KeyError) as why:
+        return Checked("refused", str(why))
     if sizes == largest(core[0] for core in section.cores):
-        idle = obligation.says_nothing()
+        idle = obligation.says_nothing(budget)
         if idle is not None:
             return Checked("refused", f"'{idle}' says nothing")
-    answers = {name: obligation.ask(make(budget)) for name, make in (("z3", z3), ("cvc5", cvc5))}
+    answers = {
+        name: obligation.ask(make(budget, exact=obligation.exact))
+        for name, make in (("z3", z3), ("cvc5", cvc5))
+    }
     words = {answer for answer, _ in answers.values()}
     if words == {"holds"}:
-        return Checked("checked", "z3 and cvc5")
+        much = too_much(system, section, sizes, obligation, budget)
+        return Checked("refused", much) if much is not None else Checked("checked", "z3 and cvc5")
     if words >= {"holds", "fails"}:
         said = "; ".join(f"{name}: {answer} {where}".strip() for name, (answer, where) in answers.items())
         raise Inconsistent(f"two solvers disagree on the certificate of {system.name}: {said}")
@@ -116,14 +104,38 @@ def check(system: System, section: Section, sizes: Sizes, budget: Budget) -> Che
     )
 
 
-def obligation_of(system: System, section: Inductive | Rounds) -> Obligation:
+def obligation_of(system: System, section: Steps) -> Obligation:
     """What a section obliges to at one size. Raises `Unreadable` where it does not fit."""
-    if isinstance(section, Inductive):
-        return Obligation(system, section.claims, section.sentences)
-    claims = [p for p in system.properties if p.name in section.claims and p.kind is Kind.LIVENESS]
-    if len(claims) != 1 or len(section.claims) != 1 or section.most < 1:
-        raise Unreadable("rounds are counted for one claim of what happens eventually")
-    return Obligation(counting(system, claims[0], section.most), (FEW, DEFINED), section.sentences)
+    match section:
+        case Inductive():
+            return Obligation(system, section.claims, section.sentences)
+        case KInductive():
+            return Obligation(system, section.claims, section.sentences, section.k, simple=section.simple)
+        case Rounds():
+            claims = [p for p in system.properties if p.name in section.claims and p.kind is Kind.LIVENESS]
+            if len(claims) != 1 or len(section.claims) != 1 or section.most < 1:
+                raise Unreadable("rounds are counted for one claim of what happens eventually")
+            return Obligation(counting(system, claims[0], section.most), (FEW, DEFINED), section.sentences)
+        case _:
+            assert_never(section)
+
+
+def too_much(
+    system: System, section: Steps, sizes: Sizes, obligation: Obligation, budget: Budget
+) -> str | None:
+    """What a section for k-induction could do without, though what it says is true, at the largest of its sizes."""
+    if not isinstance(section, KInductive):
+        return None
+    if not obligation.begins(budget):
+        return "there is no initial state, and so it says nothing"
+    if sizes != largest(core[0] for core in section.cores):
+        return None
+    if section.simple and _holds(system, replace(section, simple=False), budget):
+        return "it holds with repetition, too"
+    if section.k > 1 and _holds(system, replace(section, k=section.k - 1), budget):
+        return f"k is larger than needed: it is {section.k - 1}-inductive"
+    idle = obligation.idle_ones(budget)
+    return f"'{section.sentences[idle[0]]}' is not needed" if idle else None
 
 
 def check_unbounded(section: Unbounded, systems: Sequence[System], budget: Budget) -> Checked:
@@ -144,94 +156,12 @@ def check_unbounded(section: Unbounded, systems: Sequence[System], budget: Budge
     return Checked("checked", "z3 and cvc5")
 
 
-class Obligation:
-    """That claims and sentences together hold initially and survive each step, in terms."""
-
-    def __init__(self, system: System, claims: Sequence[str], sentences: Sequence[str]) -> None:
-        known = {p.name: p for p in certifiable(system)}
-        missing = [name for name in claims if name not in known]
-        if missing:
-            raise Unreadable(f"no invariant proves '{missing[0]}'")
-        self._claims = [known[name] for name in claims]
-        reader = Reader(system)
-        self.sentences = tuple(reader.of(text) for text in sentences)
-        self._texts = tuple(sentences)
-        self._unrolling = unrolling = Unrolling(system)
-        if unrolling.exact:
-            raise NotBits
-        terms = unrolling.terms
-        frame, conds = unrolling.arbitrary("0")
-        init, step = unrolling.initial(), unrolling.step(frame, "1")
-        self._first = [*init.possible]
-        self._states = conds
-        self._given = [*conds, *(claimed(p, frame) for p in self._claims), *step.possible]
-        self._hypotheses = self._say(frame)
-        self.initially = [
-            *(unrolling.bad(p, None, init.after) for p in self._claims),
-            *self._lost(init.after),
-        ]
-        self.next = [*(unrolling.bad(p, step, step.after) for p in self._claims), *self._lost(step.after)]
-        self._terms = terms
-
-    def _say(self, frame: Frame) -> list[Term]:
-        return [frame.encoder.truth(x) for x in self.sentences]
-
-    def _lost(self, frame: Frame) -> list[Term]:
-        terms = self._unrolling.terms
-        return [terms.and_((terms.not_(frame.faulted), terms.not_(x))) for x in self._say(frame)]
-
-    def says_nothing(self) -> str | None:
-        """A sentence that is true of every state, reachable or not."""
-        solver = sat(Budget())
-        for text, x in zip(self._texts, self._hypotheses, strict=True):
-            if solver.check([*self._states, self._terms.not_(x)]).status is Status.UNSAT:
-                return text
-        return None
-
-    def ask(self, solver: Solver) -> tuple[Outcome, str]:
-        """Whether it all holds, and where it does not."""
-        for where, given, bad in (
-            ("does not hold initially", self._first, self.initially),
-            ("does not survive a step", [*self._given, *self._hypotheses], self.next),
-        ):
-            found = solver.check([*given, self._terms.or_(bad)])
-            if found.status is Status.SAT:
-                return "fails", where
-            if found.status is Status.UNKNOWN:
-                return "unknown", where
-        return "holds", ""
-
-    def script(self, about: str) -> str:
-        """Both questions as SMT-LIB 2; each is unsatisfiable where the certificate is right."""
-        first, after = self._terms.or_(self.initially), self._terms.or_(self.next)
-        return script(
-            (
-                (f"{about}: something is false initially", [*self._first, first]),
-                (f"{about}: a step makes something false", [*self._given, *self._hypotheses, after]),
-            )
-        )
-
-    def idle_ones(self) -> list[int]:
-        """The numbers of sentences that can go, each by itself, with the rest still holding."""
-        found = []
-        count = len(self._claims)
-        solver = sat(Budget())
-        for condition in self._given:
-            solver.add(condition)
-        for n in range(len(self.sentences)):
-            kept = [x for k, x in enumerate(self._hypotheses) if k != n]
-            bad = [x for k, x in enumerate(self.next) if k != n + count]
-            if solver.check([*kept, self._terms.or_(bad)]).status is Status.UNSAT:
-                found.append(n)
-        return found
-
-
 def largest(sizes: Iterable[Sizes]) -> Sizes:
     """The size with the greatest product of its parameters; of equals, the first."""
     return max(sizes, key=extent)
 
 
-def export(system: System, sections: Iterable[Inductive | Rounds], about: str) -> str:
+def export(system: System, sections: Iterable[Inductive | KInductive | Rounds], about: str) -> str:
     """What sections oblige to at one size, as SMT-LIB 2. Raises `Unreadable` where one is refused."""
     scripts = []
     for section in sections:
@@ -242,6 +172,10 @@ def export(system: System, sections: Iterable[Inductive | Rounds], about: str) -
 
 
 # --- making -------------------------------------------------------------------------------------------------------
+
+
+class _NotFound(Exception):
+    """No invariant, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +189,7 @@ class Left:
 
 def make(
     systems: Mapping[Sizes, System],
-    proved: Mapping[Sizes, Mapping[str, int | None]],
+    proved: Mapping[Sizes, _All],
     checker: str,
     limits: Limits,
     progress: Progress | None = None,
@@ -273,15 +207,21 @@ def make(
         if progress is not None:
             progress(Tick("certify", len(systems) - len(rest), len(sections), len(rest)))
         claims = tuple(p.name for p in certifiable(systems[sizes]) if p.name in proved[sizes])
-        found = _inductive(systems, sizes, rest, proved, claims, limits, progress) if claims else None
-        if isinstance(found, Inductive):
-            sections.append(found)
-            covered = {core[0] for core in found.cores}
-            rest = [s for s in rest if s not in covered]
-        else:
-            if claims:
-                left.append(Left(sizes, claims, found or "nothing was found"))
+        if not claims:
             rest = rest[1:]
+            continue
+        found: Inductive | KInductive | None
+        try:
+            found, why = _inductive(systems, sizes, rest, proved, claims, limits, progress), ""
+        except _NotFound as none:
+            found, why = _k_inductive(systems, sizes, rest, proved, claims, limits, progress), str(none)
+        if found is not None:
+            sections.append(found)
+        without = tuple(n for n in claims if found is None or n not in found.claims)
+        if without:
+            left.append(Left(sizes, without, why))
+        covered = {sizes} if found is None else {core[0] for core in found.cores}
+        rest = [s for s in rest if s not in covered]
     sections += _rounds(systems, proved, limits, progress)
     sections += _exhaustive(systems, proved, sections)
     sections += _unbounded(three, limits, progress)
@@ -293,39 +233,72 @@ def _inductive(
     systems: Mapping[Sizes, System],
     sizes: Sizes,
     rest: Sequence[Sizes],
-    proved: Mapping[Sizes, Mapping[str, int | None]],
+    proved: Mapping[Sizes, _All],
     claims: tuple[str, ...],
     limits: Limits,
     progress: Progress | None,
-) -> Inductive | str:
-    """An invariant found at one size, and the sizes of `rest` at which it is one, too; or why there is none."""
+) -> Inductive:
+    """An invariant found at one size, and the sizes of `rest` at which it is one, too. Raises `_NotFound`."""
     system = systems[sizes]
     asked = [system.property(name) for name in claims]
     try:
         search = Search(system, asked, Budget(limits.resources, limits.deadline), progress)
     except (NotBits, cells.Unbounded):
-        return "IC3 needs variables of finitely many values"
+        raise _NotFound("IC3 needs variables of finitely many values") from None
     search.run()
     if search.invariant is None or not all(isinstance(search.verdicts[n], Proved) for n in claims):
-        return "IC3 did not finish"
+        raise _NotFound("IC3 did not finish")
     sentences = fold(system, search.cells, search.symmetric, search.invariant)
-    if Obligation(system, claims, sentences).ask(sat(Budget()))[0] != "holds":
+    found = Inductive("IC3", (), claims, sentences)
+    if not _holds(system, found):
         raise Inconsistent(f"the sentences of IC3's invariant for {system.name} do not say what it says")
     also = [
         s
         for s in rest[1:]
-        if all(n in proved[s] for n in claims)
-        and claims == tuple(p.name for p in certifiable(systems[s]) if p.name in proved[s])
-        and _holds(systems[s], Inductive("IC3", (), claims, sentences))
+        if claims == tuple(p.name for p in certifiable(systems[s]) if p.name in proved[s])
+        and _holds(systems[s], found)
     ]
     order = [s for s in systems if s == sizes or s in also]
-    found = Inductive("IC3", tuple((s, digest(systems[s])) for s in order), claims, sentences)
+    found = replace(found, cores=tuple((s, digest(systems[s])) for s in order))
     return _needed([systems[s] for s in order], found)
 
 
-def _holds(system: System, section: Inductive | Rounds) -> bool:
+def _k_inductive(
+    systems: Mapping[Sizes, System],
+    sizes: Sizes,
+    rest: Sequence[Sizes],
+    proved: Mapping[Sizes, _All],
+    claims: tuple[str, ...],
+    limits: Limits,
+    progress: Progress | None,
+) -> KInductive | None:
+    """What of the claims is k-inductive together, for the least k, and the sizes of `rest` at which it is, too.
+
+    Only what needs it is proved of different states in a row.
+    """
+    system, simple = systems[sizes], False
+    best: tuple[str, ...] = ()
+    for different in (False, True):
+        found = standing(system, claims, limits, progress, simple_path=different)
+        if len(found) > len(best):
+            best, simple = found, different
+        if len(best) == len(claims):
+            break
+    sections = (KInductive(k, simple, (), best, ()) for k in range(1, MAX_K + 1) if best)
+    budget = Budget(limits.resources, limits.deadline)
+    section = next((s for s in sections if _holds(system, s, budget)), None)
+    if section is None:
+        return None
+    also = [s for s in rest[1:] if set(best) <= proved[s].keys() and _holds(systems[s], section, budget)]
+    order = [s for s in systems if s == sizes or s in also]
+    return replace(section, cores=tuple((s, digest(systems[s])) for s in order))
+
+
+def _holds(system: System, section: Steps, budget: Budget | None = None) -> bool:
+    """Whether a section is right at one size, by the one solver that is fastest."""
     try:
-        return obligation_of(system, section).ask(sat(Budget()))[0] == "holds"
+        obligation = obligation_of(system, section)
+        return obligation.ask(obligation.solver(budget or Budget()))[0] == "holds"
     except (Unreadable, TooLarge):
         return False
 
@@ -333,7 +306,7 @@ def _holds(system: System, section: Inductive | Rounds) -> bool:
 def _needed(systems: Sequence[System], section: _Proof) -> _Proof:
     """The section without the sentences that can go at every size."""
     while True:
-        idle = [set(obligation_of(s, section).idle_ones()) for s in systems]
+        idle = [set(obligation_of(s, section).idle_ones(Budget())) for s in systems]
         both = set.intersection(*idle) if idle else set()
         if not both:
             return section
@@ -343,7 +316,7 @@ def _needed(systems: Sequence[System], section: _Proof) -> _Proof:
 
 def _rounds(
     systems: Mapping[Sizes, System],
-    proved: Mapping[Sizes, Mapping[str, int | None]],
+    proved: Mapping[Sizes, _All],
     limits: Limits,
     progress: Progress | None,
 ) -> list[Rounds]:
@@ -393,16 +366,12 @@ def _counted(
 
 def _exhaustive(
     systems: Mapping[Sizes, System],
-    proved: Mapping[Sizes, Mapping[str, int | None]],
+    proved: Mapping[Sizes, _All],
     sections: Iterable[Section],
 ) -> list[Exhaustive]:
     """What was looked at in all states and has no invariant, by equal sets of claims."""
     by_invariant = {
-        (core[0], name)
-        for s in sections
-        if isinstance(s, Inductive | Rounds)
-        for core in s.cores
-        for name in s.claims
+        (core[0], name) for s in sections if isinstance(s, Steps) for core in s.cores for name in s.claims
     }
     groups: dict[tuple[str, ...], list[tuple[Sizes, str, int]]] = {}
     for sizes, system in systems.items():

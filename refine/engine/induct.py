@@ -69,6 +69,16 @@ def induct(
     return Answer({name: proof.verdict(name) for name in asked}, depth=proof.k)
 
 
+def standing(
+    system: System, names: Sequence[str], limits: Limits, progress: Progress | None, *, simple_path: bool
+) -> tuple[str, ...]:
+    """Those of `names` that stand together for some k up to `MAX_K`, and rest on nothing else."""
+    proof = Induction(system, names, limits, progress, names, simple_path=simple_path)
+    while proof.undecided() and proof.k < MAX_K and proof.deepen():
+        pass
+    return proof.standing()
+
+
 def used_by(system: System, name: str) -> frozenset[str]:
     """What the property is `using`, and what that is using."""
     found: set[str] = set()
@@ -130,6 +140,10 @@ class Induction:
     def undecided(self) -> list[str]:
         """The names asked for whose verdict is open."""
         return [name for name in self._asked if not self._closed(name)]
+
+    def standing(self) -> tuple[str, ...]:
+        """The names asked for that are proved by induction."""
+        return tuple(n for n in self._asked if n in self._stands)
 
     def _closed(self, name: str) -> bool:
         stands = name in self._stands and name not in self._base.unmet

@@ -11,7 +11,7 @@ from refine.engine.audit import Case, Fate, How, Loss, Misfit, fate, happenings,
 from refine.engine.decide import Sizes
 from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried, Use
 from refine.engine.known import certificate
-from refine.lang.certificate import Exhaustive, Inductive, Rounds, Section, Unbounded, write
+from refine.lang.certificate import Exhaustive, Inductive, KInductive, Rounds, Section, Unbounded, write
 from refine.lang.elements import Element, Observed
 from refine.lang.sizes import ranges
 from refine.lang.sizes import sizes as declared_sizes
@@ -111,6 +111,9 @@ def kind_of(section: Section) -> str:
     match section:
         case Inductive(sentences=sentences, claims=claims):
             return f"{_count(len(claims), 'claim')} by {_count(len(sentences), 'sentence')}"
+        case KInductive(k=k, claims=claims, sentences=sentences):
+            proof = f"{_count(len(claims), 'claim')} by {k}-induction"
+            return f"{proof} with {_count(len(sentences), 'sentence')}" if sentences else proof
         case Unbounded(types=types, claims=claims, sentences=sentences):
             proof = f"{_count(len(claims), 'claim')} by {_count(len(sentences), 'sentence')}"
             rows = [dict(sizes) for sizes, _ in section.cores]

@@ -33,6 +33,17 @@ class Inductive:
 
 
 @dataclass(frozen=True, slots=True)
+class KInductive:
+    """Claims and sentences that `k` states in a row hand on to the next one; `simple`: if these are different ones."""
+
+    k: int
+    simple: bool
+    cores: tuple[tuple[Sizes, str], ...]
+    claims: tuple[str, ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exhaustive:
     """Claims that were looked at in all states, and how many these are: there is no invariant to read."""
 
@@ -60,7 +71,8 @@ class Rounds:
     sentences: tuple[str, ...]
 
 
-Section: TypeAlias = Inductive | Unbounded | Rounds | Exhaustive
+Steps: TypeAlias = Inductive | KInductive | Rounds  # what is asked of a section is about steps at one size
+Section: TypeAlias = Steps | Unbounded | Exhaustive
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,9 @@ def _section(tree: _Tree) -> Section:
     claims = next(s for s in rest if s.data == "claims")
     sentences = tuple(" ".join(str(s.children[0]).split()) for s in rest if s.data == "invariant")
     cores2 = tuple((_pairs(s.children[0]), str(s.children[1])) for s in sizes)
+    if tree.data == "k_inductive":
+        simple = any(s.data == "simple" for s in rest)
+        return KInductive(int(names[0]), simple, cores2, _paths(claims), sentences)
     if tree.data == "unbounded":
         return Unbounded(tuple(names), cores2, _paths(claims), sentences)
     if tree.data == "rounds":
@@ -155,10 +170,12 @@ def write(certificate: Certificate, about: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(section: Inductive | Unbounded | Rounds) -> str:
+def _head(section: Steps | Unbounded) -> str:
     match section:
         case Inductive(engine):
             return f'inductive "{engine}"'
+        case KInductive(k, simple):
+            return f"k-inductive {k}{' without repetition' if simple else ''}"
         case Unbounded(types):
             return f"any number of {', '.join(types)}"
         case Rounds(most):

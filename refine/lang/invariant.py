@@ -1,8 +1,8 @@
 """Sentences about the core's own variables, as certificates have them: from text to terms.
 
 Everything that a system keeps has a name there, also what only lowering knows: the threads that a loop has visited, a
-program counter. So this is a small language of its own: quantifiers, the logical operators, comparisons, membership,
-indices and fields, `at`, written as in specifications.
+program counter. So this is a small language of its own: quantifiers, the logical operators, comparisons, sums,
+membership, indices and fields, `at`, written as in specifications.
 """
 
 from __future__ import annotations
@@ -83,6 +83,13 @@ class Reader:
             case ast.Binary("==" | "!=" as op, left, right):
                 same = self._equal(left, right, env)
                 return same if op == "==" else e.not_(same)
+            case ast.Binary("<" | "<=" | ">" | ">=" as op, left, right):
+                x, y = self._integer(left, env), self._integer(right, env)
+                x, y = (x, y) if op[0] == "<" else (y, x)
+                return e.le(x, y) if op.endswith("=") else e.lt(x, y)
+            case ast.Binary("+" | "-" as op, left, right):
+                x, y = self._integer(left, env), self._integer(right, env)
+                return e.add(x, y) if op == "+" else e.sub(x, y)
             case ast.Binary("in" | "!in" as op, left, right):
                 many = self._read(right, env, None)
                 many = e.get(many) if isinstance(many.type, Option) else many
@@ -116,6 +123,13 @@ class Reader:
                 return self._place(node, env, want)
             case _:
                 raise Unreadable(f"'{_text(node)}' cannot be said here")
+
+    def _integer(self, node: ast.Expr, env: Mapping[str, Expr]) -> Expr:
+        found = self._read(node, env, None)
+        found = e.get(found) if isinstance(found.type, Option) else found
+        if not isinstance(found.type, Int):
+            raise Unreadable(f"'{_text(node)}' is no integer")
+        return found
 
     def _equal(self, left: ast.Expr, right: ast.Expr, env: Mapping[str, Expr]) -> Expr:
         x = self._read(left, env, None)

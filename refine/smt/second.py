@@ -10,6 +10,7 @@ from typing import Any
 from refine.smt.gates import NotBits
 from refine.smt.solver import Budget, Outcome, Reason, Status
 from refine.smt.term import BIT, UNBOUNDED, Term, TermOp
+from refine.smt.text import script
 
 _LONGEST = 60_000  # milliseconds for one question with quantifiers
 
@@ -136,6 +137,21 @@ class Cvc5Solver:
             return t.Ite(lower, t.BVAdd(rest, right), rest)
         quotient = t.BVSDiv(left, right)
         return t.Ite(lower, t.BVSub(quotient, t.BV(1, x.width)), quotient)
+
+
+class Cvc5Integers:
+    """The solver interface over cvc5 for terms with unbounded integers, which it is told as SMT-LIB 2 text."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._added: list[Term] = []
+
+    def add(self, condition: Term) -> None:
+        self._added.append(condition)
+
+    def check(self, assumptions: Sequence[Term] = ()) -> Outcome:
+        text = script([("", [*self._added, *assumptions])])
+        return Outcome(cvc5_says(text, self._budget), reason=Reason.INCOMPLETE)
 
 
 def cvc5_says(text: str, budget: Budget) -> Status:

@@ -14,6 +14,7 @@ from refine.smt.second import cvc5_says
 from refine.smt.solver import Budget, Status, z3_says
 from tests.cli.specs import broken, good
 from tests.engine.test_certify import Liar
+from tests.engine.test_k_inductive import FIB
 
 Capture = pytest.CaptureFixture[str]
 
@@ -96,7 +97,7 @@ def test_a_section_less_is_missed(proved: Path, capsys: Capture) -> None:
 def test_solvers_that_disagree_are_status_4(
     proved: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(certify, "cvc5", lambda _budget: Liar(Status.SAT))
+    monkeypatch.setattr(certify, "cvc5", lambda *_, **__: Liar(Status.SAT))
     assert main(["prove", str(proved), "--jobs", "1"]) == 4
     assert "disagree" in said(capsys)
 
@@ -132,6 +133,23 @@ def test_what_is_violated_has_no_certificate_but_the_rest_has(tmp_path: Path, ca
     claims = text.partition("claims ")[2].partition(";")[0]
     assert "unmapped" not in claims.split(", ")
     assert "exclusion" in claims or "defined" in claims
+
+
+def test_unbounded_integers_have_a_certificate_of_k_induction(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "fib.spte"
+    file.write_text(FIB)
+    assert main(["prove", str(file), "--reprove", "--jobs", "1"]) == 0
+    place = file.with_suffix(".proof")
+    text = place.read_text()
+    assert "\nk-inductive 2 {\n" in text
+    assert main(["prove", str(file), "--jobs", "1"]) == 0
+    assert "2 claims by 2-induction, checked by z3 and cvc5" in said(capsys)
+    place.write_text(text.replace("k-inductive 2", "k-inductive 1"))
+    assert main(["prove", str(file), "--jobs", "1"]) == 1
+    assert "refused: what it says does not survive a step" in said(capsys)
+    place.write_text(text)
+    assert main(["export", str(file)]) == 0
+    assert capsys.readouterr().out.count("(check-sat)") == 3
 
 
 # --- for other solvers --------------------------------------------------------------------------------------------

@@ -12,10 +12,21 @@ from refine import resources
 from refine.core.digest import digest
 from refine.core.system import System
 from refine.engine import certify
-from refine.engine.certify import Checked, certifiable, check, make, obligation_of
+from refine.engine.certify import Checked, check, make, obligation_of
+from refine.engine.obligation import certifiable
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import Limits
-from refine.lang.certificate import Certificate, Exhaustive, Inductive, Malformed, Rounds, Sizes, read, write
+from refine.lang.certificate import (
+    Certificate,
+    Exhaustive,
+    Inductive,
+    KInductive,
+    Malformed,
+    Rounds,
+    Sizes,
+    read,
+    write,
+)
 from refine.lang.load import load
 from refine.lang.lower import lower
 from refine.lang.sizes import sizes as declared_sizes
@@ -71,7 +82,7 @@ def test_no_sentence_of_a_certificate_can_go(path: Path) -> None:
     for section in shipped(path).sections:
         if isinstance(section, Inductive | Rounds):
             idle = [
-                set(obligation_of(systems[frozenset(sizes)], section).idle_ones())
+                set(obligation_of(systems[frozenset(sizes)], section).idle_ones(Budget()))
                 for sizes, _ in section.cores
             ]
             assert not set.intersection(*idle)
@@ -181,7 +192,7 @@ def test_solvers_that_disagree_stop_everything(
     system, sizes, section = small
     for which in ("z3", "cvc5"):
         with monkeypatch.context() as patched:
-            patched.setattr(certify, which, lambda _budget: Liar(Status.SAT))
+            patched.setattr(certify, which, lambda *_, **__: Liar(Status.SAT))
             with pytest.raises(Inconsistent, match="disagree"):
                 check(system, section, sizes, Budget())
 
@@ -193,11 +204,11 @@ def test_one_solver_alone_convinces_nobody(
     false = tampered(section, section.sentences[1:])
     for which in ("z3", "cvc5"):
         with monkeypatch.context() as patched:
-            patched.setattr(certify, which, lambda _budget: Liar(Status.UNSAT))
+            patched.setattr(certify, which, lambda *_, **__: Liar(Status.UNSAT))
             with pytest.raises(Inconsistent, match="disagree"):
                 check(system, false, sizes, Budget())
         with monkeypatch.context() as patched:
-            patched.setattr(certify, which, lambda _budget: Liar(Status.UNKNOWN))
+            patched.setattr(certify, which, lambda *_, **__: Liar(Status.UNKNOWN))
             assert check(system, section, sizes, Budget()) == Checked("unknown", f"{which} has no answer")
 
 
@@ -234,6 +245,8 @@ def test_what_is_written_is_read_again() -> None:
     sentences = ("x == none || y at {a.b, c}", "forall " + "v in vcpu, " * 30 + "w in vcpu. true")
     sections = (
         Inductive("IC3", ((sizes, "0" * 64), ((), "f" * 64)), ("one", "a.two"), sentences),
+        KInductive(2, False, ((sizes, "0" * 64),), ("one",), ("x <= 3",)),
+        KInductive(13, True, (((), "f" * 64),), ("one", "a.two"), ()),
         Rounds(8, ((sizes, "0" * 64),), ("served",), ("rounds.over == 1",)),
         Exhaustive(((sizes, "0" * 64, 12),), ("stuck",)),
     )

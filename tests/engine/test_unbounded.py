@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from refine.core.system import System
 from refine.engine import unbounded
-from refine.engine.certify import Obligation, check_unbounded, sat
+from refine.engine.certify import check_unbounded
+from refine.engine.obligation import Obligation
 from refine.engine.replay import Inconsistent
 from refine.engine.unbounded import check, find, sayable, three_sizes
 from refine.engine.verdict import Limits
@@ -47,6 +48,10 @@ LINKS = """
 rule join[a in node, b in node] when b in marked { link[a] = b; }
 claim linked: always forall a in node. link[a] != none -> link[a] in marked;
 """
+
+
+def stands(obligation: Obligation) -> bool:
+    return obligation.ask(obligation.solver(Budget()))[0] == "holds"
 
 
 def systems(text: str) -> list[System]:
@@ -116,7 +121,7 @@ def test_a_small_one_is_proved() -> None:
 
 
 def test_what_holds_up_to_four_and_breaks_at_five_is_not_proved() -> None:
-    assert all(Obligation(s, ["few"], ()).ask(sat(Budget()))[0] == "holds" for s in systems(MARKS + FIVE))
+    assert all(stands(Obligation(s, ["few"], ())) for s in systems(MARKS + FIVE))
     found = proof(MARKS + FIVE)
     assert isinstance(found, str)
     assert "for any number" in found
@@ -193,7 +198,7 @@ def proved_for_any(system: System) -> list[str] | None:
 def test_what_is_inductive_at_any_number_is_so_at_the_number_there_is(seed: int) -> None:
     system = system_of(seed, symmetric=True)
     for name in proved_for_any(system) or ():
-        assert Obligation(system, [name], ()).ask(sat(Budget()))[0] == "holds", name
+        assert stands(Obligation(system, [name], ())), name
 
 
 @pytest.mark.parametrize("path", ["spec/x86/tlb_shootdown.spte"])
@@ -207,7 +212,7 @@ def test_both_readings_agree_on_each_sentence_less(path: str) -> None:
         ground = Obligation(system, section.claims, texts)
         many = Many(system, claims, ground.sentences)
         for_any = all(z3_says(many.text(o), Budget()) is Status.UNSAT for o in many.obligations)
-        here = ground.ask(sat(Budget()))[0] == "holds"
+        here = stands(ground)
         assert not for_any or here
         assert here or not for_any
 
