@@ -58,7 +58,8 @@ def rivals(size: Sequence[int], buggy: bool, peers: Path) -> list[Rival]:
     sizes = f"--size VCPUS={v} --size GFNS={g} --size PFNS={p}"
     file = BUGGY if buggy else CORRECT
     for engine in ("explore", "ic3"):
-        command = f"{sys.executable} -m refine check --no-cache {file} {sizes} --claim {MAIN} --engine {engine} --jobs 1"
+        options = f"--claim {MAIN} --engine {engine} --jobs 1 --no-cache"
+        command = f"{sys.executable} -m refine check {file} {sizes} {options}"
         found.append(Rival(f"spte, {engine}", True, (command,), r"all as declared", r"violated in"))
     if shutil.which("rumur") and shutil.which("gcc") and (peers / "tlb.m").is_file():
         for kind in ("heuristic", "exhaustive"):

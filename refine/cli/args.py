@@ -70,7 +70,8 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action=Version, nargs=0, help="print the version")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    # With its name given, argparse need not lay out a usage line to find it, which loads half of the library.
+    verbs = top.add_subparsers(prog=top.prog, dest="verb", metavar="VERB", required=True, parser_class=Parser)
 
     check = _verb(verbs, "check", "check at the default sizes", "Check every claim at the default sizes.")
     _specs(check)

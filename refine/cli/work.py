@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -101,7 +101,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         """Take over from the handlers that are installed."""
-        if threading.current_thread() is threading.main_thread():
+        with contextlib.suppress(ValueError):  # only the main thread has handlers
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._handle)
         return self

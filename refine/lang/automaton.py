@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from refine.lang.tokens import END, grammar
-
-if TYPE_CHECKING:
-    from lark import Token, Tree
+from refine.lang.tree import Token, Tree, Value, reduced
 
 # A list of any of these can lose an element and still be read to its end.
 _ELEMENTS = ("item", "type_member", "stmt", "edit", "edge", "field", "size", "binding")
@@ -20,24 +16,35 @@ class Automaton:
 
     def __init__(self) -> None:
         """Stand before the first token."""
-        self.tree: Tree[Token] | None = None
-        self._state = grammar().lark.parse_interactive().parser_state
-        self._table: Any = self._state.parse_conf.states
-        self._end_state = self._state.parse_conf.end_state
+        self.tree: Tree | None = None
+        made = grammar().tables
+        self._table, self._rules, self._end = made.rows, made.rules, made.end
+        self._states = [0]
+        self._values: list[Value | None] = []
 
     def feed(self, token: Token) -> bool:
         """Take a token, if it fits."""
-        from lark.exceptions import UnexpectedToken
-
-        try:
-            self.tree = self._state.feed_token(token, is_end=token.type == END)
-        except UnexpectedToken:
-            return False
-        return True
+        table, states, values = self._table, self._states, self._values
+        while (target := table[states[-1]].get(token.type)) is not None:
+            if target >= 0:
+                states.append(target)
+                values.append(token)
+                return True
+            rule = self._rules[~target]
+            at = len(values) - rule.length
+            made = reduced(rule, values[at:])
+            del states[at + 1 :], values[at:]
+            states.append(table[states[-1]][rule.origin])
+            values.append(made)
+            if token.type == END and states[-1] == self._end:
+                assert isinstance(made, Tree), "a whole text is a tree"
+                self.tree = made
+                return True
+        return False
 
     def accepts(self, *terminals: str) -> bool:
         """Tell whether these terminals would fit, one after the other."""
-        stack: list[int] | None = self._state.state_stack
+        stack: list[int] | None = self._states
         for terminal in terminals:
             assert stack is not None, "it was left below"
             stack = self._after(stack, terminal)
@@ -47,18 +54,19 @@ class Automaton:
 
     def acceptable(self) -> frozenset[str]:
         """Return all terminals that would fit."""
-        candidates = self._table[self._state.state_stack[-1]]
+        candidates = self._table[self._states[-1]]
         terminals = [name for name in candidates if name.isupper() or name == END]
         return frozenset(name for name in terminals if self.accepts(name))
 
     def open_brackets(self) -> list[Token]:
         """Return the brackets that have been opened and not closed, outermost first."""
         opened: list[Token] = []
-        for value in self._state.value_stack:  # what is finished is a tree, and no token
-            kind = getattr(value, "type", None)
-            if kind in _CLOSERS:
+        for value in self._values:  # what is finished is a tree, and no token
+            if not isinstance(value, Token):
+                continue
+            if value.type in _CLOSERS:
                 opened.append(value)
-            elif opened and kind == _CLOSERS[opened[-1].type]:
+            elif opened and value.type == _CLOSERS[opened[-1].type]:
                 opened.pop()
         return opened
 
@@ -67,8 +75,7 @@ class Automaton:
 
         None if no list has been begun, which is so only before the end of the header.
         """
-        states: list[int] = self._state.state_stack
-        values: list[object] = self._state.value_stack
+        states, values = self._states, self._values
         for level in range(len(states) - 1, -1, -1):
             if any(element in self._table[states[level]] for element in _ELEMENTS):
                 kinds = [getattr(value, "type", None) for value in values[level:]]
@@ -78,7 +85,7 @@ class Automaton:
 
     def leave_list(self) -> bool:
         """Forget the innermost list too; False if it is that of all items."""
-        states, values = self._state.state_stack, self._state.value_stack
+        states, values = self._states, self._values
         if "item" in self._table[states[-1]]:
             return False
         while getattr(values[-1], "type", None) != "LBRACE":
@@ -88,9 +95,7 @@ class Automaton:
 
     def begin_items(self) -> int:
         """Stand before the first declaration, as after a header; return the number of open braces, none."""
-        from lark import Token
-
-        del self._state.state_stack[1:], self._state.value_stack[:]
+        del self._states[1:], self._values[:]
         for terminal in ("PROTOCOL", "NAME", "SEMICOLON", "UNCOVERED"):
             fits = self.feed(Token(terminal, ""))
             assert fits, "that is a header and the first word of a declaration"
@@ -99,18 +104,17 @@ class Automaton:
 
     def begins_item(self, terminal: str) -> bool:
         """Tell whether a terminal may begin a declaration."""
-        return any("item" in row and terminal in row for row in self._table.values())
+        return any("item" in row and terminal in row for row in self._table)
 
     def _after(self, stack: list[int], terminal: str) -> list[int] | None:
         stack = stack.copy()
-        while (entry := self._table[stack[-1]].get(terminal)) is not None:
-            _action, target = entry
-            if isinstance(target, int):
+        while (target := self._table[stack[-1]].get(terminal)) is not None:
+            if target >= 0:
                 stack.append(target)
                 return stack
-            if target.expansion:
-                del stack[-len(target.expansion) :]
-            stack.append(self._table[stack[-1]][target.origin.name][1])
-            if terminal == END and stack[-1] == self._end_state:
+            rule = self._rules[~target]
+            del stack[len(stack) - rule.length :]
+            stack.append(self._table[stack[-1]][rule.origin])
+            if terminal == END and stack[-1] == self._end:
                 return stack
         return None

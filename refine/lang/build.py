@@ -1,19 +1,17 @@
-"""From lark's tree to the syntax tree of refine.lang.ast: bottom up, without recursion, with exact spans."""
+"""From the parser's tree to the syntax tree of refine.lang.ast: bottom up, without recursion, with exact spans."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from refine.lang import ast
 from refine.lang.nodes import RULES, Chain, Unchecked
 from refine.lang.tokens import DEEPEST_NESTING
+from refine.lang.tree import Token, Tree
 from refine.text.diag import Reporter
 from refine.text.span import Source, Span
-
-if TYPE_CHECKING:
-    from lark import Token, Tree
 
 DEEPEST_EXPRESSION = 100
 
@@ -25,13 +23,11 @@ _LEVELS = {
 }  # fmt: skip
 
 
-def build(tree: Tree[Token], source: Source, comments: Iterable[ast.Comment], reporter: Reporter) -> ast.File:
+def build(tree: Tree, source: Source, comments: Iterable[ast.Comment], reporter: Reporter) -> ast.File:
     """Return the syntax tree of a whole file."""
-    from lark import Tree
-
     built: dict[int, Any] = {}
     depths: dict[int, int] = {}
-    for node in tree.iter_subtrees():  # children come before their parents
+    for node in tree.subtrees():  # children come before their parents
         inner = [id(part) for part in node.children if isinstance(part, Tree)]
         parts: list[Any] = [
             built.pop(id(part)) if isinstance(part, Tree) else _leaf(part, source) for part in node.children
@@ -40,7 +36,7 @@ def build(tree: Tree[Token], source: Source, comments: Iterable[ast.Comment], re
         for at in range(goes_on, len(parts)):
             if isinstance(parts[at], Chain):
                 parts[at] = parts[at].done()
-        start, end = (0, 0) if node.meta.empty else (node.meta.start_pos, node.meta.end_pos)
+        start, end = node.span or (0, 0)
         span = Span(source, start, end)
         below = [depths.pop(part, 0) for part in inner]
         if node.data == "paren" or (node.data == "type" and len(parts) == 1):
@@ -66,8 +62,6 @@ def build(tree: Tree[Token], source: Source, comments: Iterable[ast.Comment], re
 def _leaf(token: Token | None, source: Source) -> ast.Ident | ast.Text | Token | None:
     if token is None:
         return None
-    assert token.start_pos is not None, "the scanner gives every token its place"
-    assert token.end_pos is not None, "the scanner gives every token its place"
     span = Span(source, token.start_pos, token.end_pos)
     if token.type == "NAME":
         return ast.Ident(str(token), span=span)

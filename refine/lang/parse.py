@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from refine.lang import ast
 from refine.lang.automaton import Automaton
 from refine.lang.build import build
 from refine.lang.slips import Place, Slip, begins_line, find_slip
 from refine.lang.tokens import BROKEN, END, MOST_ERRORS, Scanned, grammar, scan
+from refine.lang.tree import Token, Tree
 from refine.text.diag import Reporter
 from refine.text.span import Source
-
-if TYPE_CHECKING:
-    from lark import Token, Tree
 
 _LOOKAHEAD = 6
 _MISSED = (
@@ -39,7 +35,7 @@ def parse(source: Source, reporter: Reporter) -> ast.File | None:
     return None if found.has_errors else file
 
 
-def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree[Token] | None:
+def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree | None:
     tokens = scanned.tokens
     automaton = Automaton()
     at, resumed = 0, -1
@@ -99,11 +95,9 @@ def _guess(automaton: Automaton, tokens: list[Token], at: int) -> int | None:
 
 
 def _insert(automaton: Automaton, terminals: list[str], before: Token) -> None:
-    from lark import Token
-
     for terminal in terminals:
         text = grammar().shown.get(terminal, "")
-        fits = automaton.feed(Token(terminal, text, before.start_pos, end_pos=before.start_pos))
+        fits = automaton.feed(Token(terminal, text, before.start_pos, before.start_pos))
         assert fits, "it was tried before"
 
 
@@ -117,7 +111,7 @@ def _skip(source: Source, automaton: Automaton, tokens: list[Token], at: int, to
     if depth is None:
         depth = automaton.begin_items()
     while (token := tokens[at]).type != END:
-        start = token.start_pos or 0
+        start = token.start_pos
         word = str(token).isidentifier() and token.type != "NAME" and begins_line(source.text, start)
         if word and source.span(start).col == 1 and automaton.begins_item(token.type):
             while automaton.leave_list():

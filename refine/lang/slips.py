@@ -14,7 +14,7 @@ from refine.text.diag import Diagnostic, Note, suggest
 from refine.text.span import Source, Span
 
 if TYPE_CHECKING:
-    from lark import Token
+    from refine.lang.tree import Token
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,133 +1,173 @@
-"""The parser of grammar/protocol.lark, from tables that are made beforehand: building it anew takes a second.
+"""The tables of grammar/protocol.lark's parser, made beforehand: lark takes a second to make them, and to load itself.
 
-The tables are a generated file beside the grammar, held to it by a test. They name the grammar and the version of lark
-that they were made from; where either is another one, the parser is built from the grammar.
+They are a generated file beside the grammar, held to it by a test, and name the grammar that they were made from; where
+that is another one, they are made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from refine.resources import root
 
 if TYPE_CHECKING:
     from lark import Lark
+    from lark.grammar import Rule as LarkRule
 
 NAME = "protocol.tables.json"
 
 
-def parser() -> tuple[Lark, frozenset[str]]:
-    """The parser, which is fed token by token, and the terminals that stand between tokens."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the parser does with the last `length` values: they become a tree called `name`, an `origin`.
+
+    Of them it `takes` those at some positions, spliced or not, each after some that are absent, and `absent` ones at
+    the end. `alone`: a single one stays as it is.
+    """
+
+    origin: str
+    name: str
+    length: int
+    takes: tuple[tuple[int, bool, int], ...]
+    absent: int
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """An LALR(1) parser. In a row: where a symbol leads, or `~n` for the rule `n`, by which values become one."""
+
+    rows: tuple[Mapping[str, int], ...]
+    rules: tuple[Rule, ...]
+    end: int  # the state in which a text is read
+    terminals: tuple[tuple[str, str], ...]  # with their patterns, in the order in which they are tried
+    words: Mapping[str, str]  # terminals that are written in one way only, and how
+    ignored: frozenset[str]  # what stands between tokens
+
+
+def tables() -> Tables:
+    """The tables of the grammar that is there."""
     text = (root("grammar") / "protocol.lark").read_text(encoding="utf-8")
     try:
         made = json.loads((root("grammar") / NAME).read_text(encoding="utf-8"))
     except FileNotFoundError:
         made = {}
-    return _load(made) if made.get("key") == key(text) else build(text)
+    return _load(made if made.get("key") == _key(text) else json.loads(dump(text)))
 
 
-def key(grammar: str) -> str:
-    """What tables are made from."""
-    import lark
+def _load(made: Mapping[str, Any]) -> Tables:
+    rules = (
+        Rule(origin, name, length, tuple((at, splice, n) for at, splice, n in takes), absent, alone)
+        for origin, name, length, takes, absent, alone in made["rules"]
+    )
+    terminals = tuple((name, pattern) for name, pattern in made["terminals"])
+    return Tables(
+        tuple(made["rows"]), tuple(rules), made["end"], terminals, made["words"], frozenset(made["ignored"])
+    )
 
-    return f"{lark.__version__} {hashlib.sha256(grammar.encode()).hexdigest()}"
+
+def _key(grammar: str) -> str:
+    return hashlib.sha256(grammar.encode()).hexdigest()
 
 
-def build(grammar: str) -> tuple[Lark, frozenset[str]]:
-    """The parser of a grammar."""
-    from lark import Lark
-
-    made = Lark(grammar, parser="lalr", lexer=_no_lexer(), propagate_positions=True)
-    return made, frozenset(made.ignore_tokens)
+# --- making them, by lark -------------------------------------------------------------------------------------------
 
 
 def dump(grammar: str) -> str:
-    """The tables of a grammar, as text: one line for each state, so that changes can be seen."""
-    from lark.grammar import Rule
-    from lark.lexer import TerminalDef
+    """The tables of a grammar, as text: one line for each rule and each state, so that changes can be seen."""
+    from lark import Lark
+    from lark.lexer import PatternStr
 
-    made, ignored = build(grammar)
-    data, memo = made.memo_serialize([TerminalDef, Rule])
-    data["options"]["lexer"] = data["parser"]["lexer_conf"]["lexer_type"] = None
-    data, memo = _in_order(data, memo)
-    states = data["parser"]["parser"].pop("states")
-    parts = {"key": key(grammar), "ignored": sorted(ignored), "data": data}
-    head = ",\n".join(f'"{name}":{_compact(value)}' for name, value in parts.items())
-    memos = ",\n".join(f'"{name}":{_compact(value)}' for name, value in memo.items())
-    rows = ",\n".join(f'"{name}":{_compact(value)}' for name, value in states.items())
-    return f'{{{head},\n"memo":{{\n{memos}\n}},\n"states":{{\n{rows}\n}}}}\n'
-
-
-def _in_order(data: Any, memo: dict[int, Any]) -> tuple[Any, dict[int, Any]]:
-    """The same tables with numbers that do not depend on the order in which lark met things."""
-    table = data["parser"]["parser"]
-    names = table["tokens"]
-    rows = {n: sorted((names[t], action) for t, action in row.items()) for n, row in table["states"].items()}
-    [start] = table["start_states"].values()
-    order, todo = {start: 0}, [start]
-    for here in todo:
-        for _, (reduces, target) in rows[here]:
-            if not reduces and target not in order:
-                order[target] = len(order)
-                todo.append(target)
-    tokens = {name: n for n, name in enumerate(sorted(names.values()))}
-    ranks = {
-        n: rank for rank, n in enumerate(sorted(memo, key=lambda n: json.dumps(memo[n], sort_keys=True)))
+    lark = Lark(grammar, parser="lalr", lexer=_no_lexer())
+    start = lark.parse_interactive().parser_state
+    states, order = _in_order(start.parse_conf.states, start.parse_conf.start_state)
+    rules = sorted(
+        {target for row in states for target in row.values() if not isinstance(target, int)}, key=_sort_key
+    )
+    numbers = {rule: n for n, rule in enumerate(rules)}
+    rows = [
+        {name: target if isinstance(target, int) else ~numbers[target] for name, target in row.items()}
+        for row in states
+    ]
+    # The order in which lark's own lexer tries terminals; words are told from names afterwards.
+    terminals = sorted(
+        lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
+    )
+    words = {t.name: str(t.pattern.value) for t in terminals if isinstance(t.pattern, PatternStr)}
+    parts = {
+        "key": _key(grammar),
+        "end": order[start.parse_conf.end_state],
+        "ignored": sorted(_ignored(lark)),
+        "words": words,
     }
-
-    def renamed(x: Any) -> Any:
-        match x:
-            case {"@": n}:
-                return {"@": ranks[n]}
-            case dict():
-                return {name: renamed(value) for name, value in x.items()}
-            case list() | tuple():
-                return [renamed(value) for value in x]
-            case _:
-                return x
-
-    table["states"] = {}
-    found = renamed(data)
-    made = found["parser"]["parser"]
-    made["tokens"] = {n: name for name, n in tokens.items()}
-    made["states"] = {
-        order[here]: {
-            tokens[name]: [reduces, renamed(target) if reduces else order[target]]
-            for name, (reduces, target) in rows[here]
-        }
-        for here in todo
+    head = "".join(f'"{name}":{_compact(value)},\n' for name, value in parts.items())
+    listed: dict[str, Iterable[object]] = {
+        "terminals": [[t.name, t.pattern.to_regexp()] for t in terminals],
+        "rules": [*map(_told, rules)],
+        "rows": rows,
     }
-    for which in ("start_states", "end_states"):
-        made[which] = {name: order[n] for name, n in table[which].items()}
-    for listed in (
-        found["rules"],
-        found["parser"]["parser_conf"]["rules"],
-        found["parser"]["lexer_conf"]["terminals"],
-    ):
-        listed.sort(key=lambda x: x["@"])
-    found["parser"]["lexer_conf"]["ignore"].sort()
-    return found, {ranks[n]: renamed(memo[n]) for n in sorted(memo, key=ranks.__getitem__)}
+    body = ",\n".join(f'"{name}":[\n{_lines(values)}\n]' for name, values in listed.items())
+    return f"{{{head}{body}}}\n"
+
+
+def _lines(values: Iterable[object]) -> str:
+    return ",\n".join(map(_compact, values))
 
 
 def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _load(made: dict[str, Any]) -> tuple[Lark, frozenset[str]]:
-    from lark import Lark
+def _ignored(lark: Lark) -> Iterator[str]:
+    yield from map(str, lark.ignore_tokens)
 
-    data, memo = made["data"], {int(n): x for n, x in made["memo"].items()}
-    data["options"]["lexer"] = data["parser"]["lexer_conf"]["lexer_type"] = _no_lexer()
-    table = data["parser"]["parser"]
-    table["tokens"] = {int(n): name for n, name in table["tokens"].items()}
-    table["states"] = {
-        int(n): {int(token): action for token, action in row.items()} for n, row in made["states"].items()
-    }
-    found: Lark = Lark._load_from_dict(data, memo)  # type: ignore[no-untyped-call]  # noqa: SLF001
-    return found, frozenset(made["ignored"])
+
+def _in_order(
+    states: Mapping[Any, Mapping[str, tuple[object, Any]]], start: Any
+) -> tuple[list[dict[str, Any]], Any]:
+    """The rows, with numbers that do not depend on the order in which lark met things; a rule stays as it is."""
+    from lark.grammar import Rule as LarkRule
+
+    order, todo = {start: 0}, [start]
+    for here in todo:
+        for _, (_, target) in sorted(states[here].items(), key=lambda entry: entry[0]):
+            if not isinstance(target, LarkRule) and target not in order:
+                order[target] = len(order)
+                todo.append(target)
+    rows = [
+        {
+            name: target if isinstance(target, LarkRule) else order[target]
+            for name, (_, target) in sorted(states[here].items(), key=lambda entry: entry[0])
+        }
+        for here in todo
+    ]
+    return rows, order
+
+
+def _sort_key(rule: LarkRule) -> tuple[str, str, list[str]]:
+    return str(rule.origin.name), str(rule.alias or ""), [str(x.name) for x in rule.expansion]
+
+
+def _told(rule: LarkRule) -> list[object]:
+    """What lark's rule makes of its values: nameless signs are left out, `_rules` spliced in, `[…]` may be absent."""
+    from lark.grammar import Terminal
+
+    options, takes, absent = rule.options, [], 0
+    gaps = "".join("01"[x] for x in options.empty_indices).split("0") if options.empty_indices else []
+    missing = [len(gap) for gap in gaps] or [0] * (len(rule.expansion) + 1)
+    for n, symbol in enumerate(rule.expansion):
+        absent += missing[n]
+        if options.keep_all_tokens or not (isinstance(symbol, Terminal) and symbol.filter_out):
+            takes.append([n, not symbol.is_term and str(symbol.name).startswith("_"), absent])
+            absent = 0
+    absent += missing[len(rule.expansion)]
+    alone = bool(options.expand1) and not rule.alias
+    name = str(rule.alias or options.template_source or rule.origin.name)
+    return [str(rule.origin.name), name, len(rule.expansion), takes, absent, alone]
 
 
 def _no_lexer() -> Any:
@@ -140,6 +180,6 @@ def _no_lexer() -> Any:
             pass
 
         def lex(self, _state: Any, _parser: Any = None) -> Iterator[Any]:
-            raise AssertionError("tokens are fed to the parser one by one")
+            raise AssertionError("only the tables are wanted")
 
     return NoLexer

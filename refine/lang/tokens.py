@@ -1,6 +1,6 @@
 """The words and signs of a specification: a text taken apart by the terminals of grammar/protocol.lark.
 
-This is a scanner of our own over lark's terminals: lark's stops at the first character that fits none.
+This is a scanner of our own over the grammar's terminals: lark's stops at the first character that fits none.
 """
 
 from __future__ import annotations
@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from refine.lang import ast
-from refine.lang.tables import parser
+from refine.lang.tables import Tables, tables
+from refine.lang.tree import Token
 from refine.text.diag import Reporter
 from refine.text.span import Source
-
-if TYPE_CHECKING:
-    from lark import Lark, Token
 
 END = "$END"
 BROKEN = "$BROKEN"  # stands where something was that has been reported already; fits nowhere
@@ -54,9 +51,9 @@ _MEANT = {
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """The built grammar: its parser, one pattern for all of its words and signs, and how they are written."""
+    """The grammar: its parser's tables, one pattern for all of its words and signs, and how they are written."""
 
-    lark: Lark
+    tables: Tables
     pattern: re.Pattern[str]
     ignored: frozenset[str]
     shown: Mapping[str, str]  # a terminal that is written in one way only -> that text
@@ -73,33 +70,22 @@ class Scanned:
 
 @cache
 def grammar() -> Grammar:
-    """Build the grammar, once in a process."""
-    from lark.lexer import PatternStr
-
-    lark, ignored = parser()
-    # The order in which lark's own lexer tries terminals; words are told from names afterwards.
-    terminals = sorted(
-        lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
-    )
-    shown = {t.name: str(t.pattern.value) for t in terminals if isinstance(t.pattern, PatternStr)}
+    """Load the grammar, once in a process."""
+    made = tables()
     pattern = "|".join(
-        f"(?P<{t.name}>{t.pattern.to_regexp()})"
-        for t in terminals
-        if not shown.get(t.name, "").isidentifier()
+        f"(?P<{name}>{text})" for name, text in made.terminals if not made.words.get(name, "").isidentifier()
     )
     return Grammar(
-        lark,
+        made,
         re.compile(pattern),
-        ignored,
-        MappingProxyType(shown),
-        MappingProxyType({text: name for name, text in shown.items()}),
+        made.ignored,
+        MappingProxyType(made.words),
+        MappingProxyType({text: name for name, text in made.words.items()}),
     )
 
 
 def scan(source: Source, reporter: Reporter) -> Scanned | None:
     """Take a text apart; None where it is too large, or too wrong, to be looked at any further."""
-    from lark import Token
-
     text = source.text
     if len(text) > MOST_CHARACTERS:
         message = f"this file has {len(text)} characters; a specification has at most {MOST_CHARACTERS}"
@@ -136,13 +122,13 @@ def scan(source: Source, reporter: Reporter) -> Scanned | None:
                     message = f"brackets are nested deeper than {DEEPEST_NESTING} levels here"
                     reporter.error("E0502", message, source.span(at, end))
                     return None
-            tokens.append(Token(kind, value, at, end_pos=end))
+            tokens.append(Token(kind, value, at, end))
         at = end
         if len(tokens) + len(comments) > MOST_TOKENS:
             message = f"a specification has at most {MOST_TOKENS} words, signs and comments; this is one more"
             reporter.error("E0504", message, source.span(at, at), "divide it, and `import` the parts")
             return None
-    tokens.append(Token(END, "", len(text), end_pos=len(text)))
+    tokens.append(Token(END, "", len(text), len(text)))
     return Scanned(tokens, tuple(comments))
 
 
@@ -182,8 +168,6 @@ def _report_hidden(source: Source, reporter: Reporter) -> None:
 
 def _stray(source: Source, at: int, tokens: list[Token], reporter: Reporter) -> int:
     """Report what is no word or sign of the language, and return where to go on."""
-    from lark import Token
-
     text = source.text
     char = text[at]
     if text.startswith("/*", at):
@@ -195,7 +179,7 @@ def _stray(source: Source, at: int, tokens: list[Token], reporter: Reporter) -> 
                 span = source.span(escape.start(), escape.end())
                 remedy = 'there are `\\"` for a quotation mark and `\\\\` for a backslash'
                 reporter.error("E0106", "this escape has no meaning", span, remedy)
-        tokens.append(Token("STRING", '""', at, end_pos=string.end()))
+        tokens.append(Token("STRING", '""', at, string.end()))
         return string.end()
     elif char == '"':
         line_end = text.find("\n", at)
@@ -208,15 +192,15 @@ def _stray(source: Source, at: int, tokens: list[Token], reporter: Reporter) -> 
     elif (word := _WORD.match(text, at)) is not None:
         end = word.end()
         if tokens and tokens[-1].end_pos == at and tokens[-1].type == "NAME":
-            at = tokens.pop().start_pos or 0
+            at = tokens.pop().start_pos
         message = "a name is made of the letters a to z and A to Z, digits and `_`"
         reporter.error("E0104", message, source.span(at, end))
-        tokens.append(Token("NAME", "_", at, end_pos=end))
+        tokens.append(Token("NAME", "_", at, end))
         return end
     else:
         end = at + 1
         hint = f"write `{_MEANT[char]}`" if char in _MEANT else None
         reporter.error("E0104", "this character has no meaning here", source.span(at, end), hint)
     if not tokens or tokens[-1].type != BROKEN:
-        tokens.append(Token(BROKEN, "", at, end_pos=end))
+        tokens.append(Token(BROKEN, "", at, end))
     return end

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
-from lark import Lark
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lark import Lark, UnexpectedInput
+from lark import Token as LarkToken
+from lark import Tree as LarkTree
 
 from refine.lang import tables
+from refine.lang.automaton import Automaton
 from refine.lang.nodes import RULES
 from refine.lang.tokens import END, grammar, scan
+from refine.lang.tree import Token, Tree
 from refine.resources import root
 from refine.text.diag import Reporter
 from refine.text.span import Source
@@ -73,11 +80,61 @@ def test_tables_are_those_of_the_grammar() -> None:
 def test_other_tables_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     grammar = (root("grammar") / "protocol.lark").read_text(encoding="utf-8")
     (tmp_path / "protocol.lark").write_text(grammar + "// another one\n")
-    shipped, known = tables.parser()
+    shipped = tables.tables()
     monkeypatch.setattr(tables, "root", lambda _kind: tmp_path)
-    built, ignored = tables.parser()  # there are no tables
+    assert tables.tables() == shipped  # there are none
     (tmp_path / tables.NAME).write_text((root("grammar") / tables.NAME).read_text().replace("NAME", "EMAN"))
-    again, _ = tables.parser()  # there are tables of another grammar
-    assert ignored == known
-    assert {t.name for t in built.terminals} == {t.name for t in again.terminals}
-    assert {t.name for t in built.terminals} == {t.name for t in shipped.terminals}
+    assert tables.tables() == shipped  # there are those of another grammar
+
+
+def ours(text: str) -> Tree | None:
+    scanned = scan(Source("x.spte", text), Reporter())
+    automaton = Automaton()
+    for token in scanned.tokens if scanned is not None else ():
+        if not automaton.feed(token):
+            return None
+    return automaton.tree
+
+
+def plain(value: object) -> object:
+    """A tree, ours or lark's: names, places, words, what is absent."""
+    match value:
+        case Tree():
+            return value.data, value.span, [plain(part) for part in value.children]
+        case LarkTree():
+            span = None if value.meta.empty else (value.meta.start_pos, value.meta.end_pos)
+            return str(value.data), span, [plain(part) for part in value.children]
+        case Token() | LarkToken():
+            return value.type, str(value), value.start_pos, value.end_pos
+        case _:
+            return value
+
+
+def theirs(strict: Lark, text: str) -> object:
+    try:
+        return plain(strict.parse(text))
+    except UnexpectedInput:
+        return None
+
+
+SPECIFICATIONS = [*FIXTURES, *sorted(root("spec").rglob("*.spte"))]
+
+
+@pytest.mark.parametrize("path", SPECIFICATIONS, ids=lambda path: path.stem)
+def test_our_parser_makes_the_trees_that_larks_makes(strict: Lark, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert plain(ours(text)) == theirs(strict, text)
+
+
+@given(st.sampled_from(FIXTURES), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_and_takes_what_larks_takes(strict: Lark, path: Path, chance: random.Random) -> None:
+    """Of texts with a word or sign that is lost, doubled, or exchanged with another."""
+    text = path.read_text(encoding="utf-8")
+    scanned = scan(Source(path.name, text), Reporter())
+    assert scanned is not None
+    tokens = [t for t in scanned.tokens if t.type != END]
+    here, other = chance.choice(tokens), chance.choice(tokens)
+    instead = chance.choice(["", f"{here} {here}", str(other), f"{here} {other}"])
+    changed = f"{text[: here.start_pos]} {instead} {text[here.end_pos :]}"
+    assert plain(ours(changed)) == theirs(strict, changed)

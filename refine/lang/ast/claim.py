@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from refine.lang.ast.expr import Binder, Expr
-from refine.lang.ast.node import Ident, Path, Text, spanned
+from refine.lang.ast.node import Ident, Node, Path, Text, spanned
 from refine.lang.ast.stmt import Block
 from refine.text.span import Span
 
 # --- what is claimed --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Always:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Always(Node):
     cond: Expr
     written: bool  # whether the word `always` stands there
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Never:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Never(Node):
     cond: Expr
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class After:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class After(Node):
     """`after zapper.flush: cond`: holds in the state that one of the steps leads to."""
 
     steps: tuple[Path, ...]
@@ -35,8 +35,8 @@ class After:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class StepProperty:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StepProperty(Node):
     """`step cond`, `step of zapper.flush: cond`: holds between `old` and new state of each transition."""
 
     steps: tuple[Path, ...]
@@ -44,21 +44,21 @@ class StepProperty:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Eventually:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Eventually(Node):
     cond: Expr
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class LeadsTo:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LeadsTo(Node):
     before: Expr
     after: Expr
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class EachLive:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class EachLive(Node):
     """`for each v in vcpu: …`: of each element, what happens eventually."""
 
     binders: tuple[Binder, ...]
@@ -69,8 +69,8 @@ class EachLive:
 PropertyExpr: TypeAlias = Always | Never | After | StepProperty | Eventually | LeadsTo | EachLive
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Claim(Node):
     """A claim or a lemma (`role`)."""
 
     role: str
@@ -84,16 +84,16 @@ class Claim:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Reach(Node):
     name: Ident
     doc: Text | None
     cond: Expr
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class AssumeItem:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AssumeItem(Node):
     """`assume name "doc": cond;` outside of steps: restricts every state."""
 
     name: Ident
@@ -102,8 +102,8 @@ class AssumeItem:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Observer:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Observer(Node):
     """`observer eviction "doc";`: who may see a protocol's slips. `inherent`: interleaving alone plays it."""
 
     name: Ident
@@ -112,8 +112,8 @@ class Observer:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Without:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Without(Node):
     """`without eviction "why";`: an observer that the protocol leaves out, and what plays it with it."""
 
     observer: Ident
@@ -121,8 +121,8 @@ class Without:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Uncovered:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Uncovered(Node):
     id: Text
     why: Text
     span: Span = spanned()
@@ -131,28 +131,28 @@ class Uncovered:
 # --- edits ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Delete(Node):
     paths: tuple[Path, ...]
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Swap(Node):
     first: Path
     second: Path
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Replace(Node):
     path: Path
     body: Block
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Insert(Node):
     """`where` is `before` or `after`."""
 
     where: str
@@ -161,21 +161,21 @@ class Insert:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Weaken:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Weaken(Node):
     path: Path
     to: Path
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Drop(Node):
     path: Path
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class SetParam:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SetParam(Node):
     name: Ident
     value: Expr
     span: Span = spanned()
@@ -184,8 +184,8 @@ class SetParam:
 Edit: TypeAlias = Delete | Swap | Replace | Insert | Weaken | Drop | SetParam
 
 
-@dataclass(frozen=True, slots=True)
-class Edited:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Edited(Node):
     """A `mutant` (which `breaks` claims) or a `variant` (which `keeps` them)."""
 
     role: str

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from refine.lang.ast.node import Ident, Path, spanned
+from refine.lang.ast.node import Ident, Node, Path, spanned
 from refine.text.span import Span
 
 # --- types ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BoolType:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BoolType(Node):
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class IntType:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IntType(Node):
     """`int`, or `int(lo..hi)`."""
 
     lo: Expr | None
@@ -25,25 +25,25 @@ class IntType:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class WordType:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WordType(Node):
     bits: int
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadType:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ThreadType(Node):
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class SetType:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SetType(Node):
     item: TypeExpr
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class NamedType:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NamedType(Node):
     """An enum, machine, struct, index, type parameter; with arguments: an instance's type."""
 
     name: Ident
@@ -51,8 +51,8 @@ class NamedType:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class OptionType:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OptionType(Node):
     item: TypeExpr
     span: Span = spanned()
 
@@ -60,8 +60,8 @@ class OptionType:
 TypeExpr: TypeAlias = BoolType | IntType | WordType | ThreadType | SetType | NamedType | OptionType
 
 
-@dataclass(frozen=True, slots=True)
-class Dim:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Dim(Node):
     """`[vcpu]`, or `[v in vcpu]` where the name is bound in the initial value and in `alive when`."""
 
     name: Ident | None
@@ -69,8 +69,8 @@ class Dim:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Binder:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Binder(Node):
     """`v in vcpu`; in a quantifier the type may be left out and follows from the uses of the name."""
 
     name: Ident
@@ -81,46 +81,46 @@ class Binder:
 # --- expressions ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Name(Node):
     id: str
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Integer(Node):
     value: int
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Boolean(Node):
     value: bool
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class NoneLiteral:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NoneLiteral(Node):
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Self:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Self(Node):
     """The thread that takes the step."""
 
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Old:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Old(Node):
     """In an op: the value at the entry of the call. In a step claim: the value before the transition."""
 
     expr: Expr
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Call(Node):
     """A function, op or procedure; an instance's is called with the instance as first argument."""
 
     name: Ident
@@ -128,8 +128,8 @@ class Call:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Unary(Node):
     """`op` is `!`, `-` or `~`."""
 
     op: str
@@ -137,8 +137,8 @@ class Unary:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Binary(Node):
     """`op` is `->`, a comparison, `in`, `!in`, or arithmetic: `& | ^ << >> + - * / %`."""
 
     op: str
@@ -147,8 +147,8 @@ class Binary:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Logical:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Logical(Node):
     """A chain of `&&` or of `||`, at least two parts."""
 
     op: str
@@ -156,16 +156,16 @@ class Logical:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Conditional(Node):
     cond: Expr
     then: Expr
     other: Expr
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Quantified:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Quantified(Node):
     """`kind` is `forall`, `exists` or `count`."""
 
     kind: str
@@ -174,8 +174,8 @@ class Quantified:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class IndexOf:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IndexOf(Node):
     """`base[index]`."""
 
     base: Expr
@@ -183,8 +183,8 @@ class IndexOf:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class FieldOf:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FieldOf(Node):
     """`base.name`: a struct's field, an instance's variable, a thread's local."""
 
     base: Expr
@@ -192,8 +192,8 @@ class FieldOf:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class At(Node):
     """`zapper at yield`, `guest[v] at {fault, fix}`: one of the steps is a possible next step of the thread."""
 
     thread: Expr
@@ -201,14 +201,14 @@ class At:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class SetLiteral:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SetLiteral(Node):
     items: tuple[Expr, ...]
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class SetOf:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SetOf(Node):
     """`{each v in vcpu where cond}`."""
 
     binder: Binder
@@ -216,8 +216,8 @@ class SetOf:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Element(Node):
     """`vcpu#0`: one element of an index type by number; breaks the symmetry of the type."""
 
     type: Ident

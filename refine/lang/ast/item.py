@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 from refine.lang.ast.claim import AssumeItem, Claim, Edited, Observer, Reach, Uncovered, Without
 from refine.lang.ast.expr import Binder, Dim, Expr, NamedType, TypeExpr
-from refine.lang.ast.node import Ident, Path, Text, spanned
+from refine.lang.ast.node import Ident, Node, Path, Text, spanned
 from refine.lang.ast.stmt import Block, Conjunct
 from refine.text.span import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Source(Node):
     """`source "arch/x86/kvm/mmu/tdp_mmu.c" f, g;`."""
 
     file: Text
@@ -21,22 +21,22 @@ class Source:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Import(Node):
     path: Path
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Cites:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Cites(Node):
     """`cites "…";` of the whole file."""
 
     text: Text
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Param(Node):
     name: Ident
     default: Expr
     lo: Expr
@@ -44,23 +44,23 @@ class Param:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sizes(Node):
     """`sizes { A = 1, B = 2; … }`: the sizes that count, instead of the default list."""
 
     rows: tuple[tuple[tuple[Ident, Expr], ...], ...]
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Const:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Const(Node):
     name: Ident
     value: Expr
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class IndexDecl:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IndexDecl(Node):
     """`kind` is `index`, `slot`, `ring` or `gfn`."""
 
     kind: str
@@ -69,15 +69,15 @@ class IndexDecl:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class EnumDecl:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class EnumDecl(Node):
     name: Ident
     members: tuple[Ident, ...]
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Edge(Node):
     """`NONE -> PRESENT : map by owner;`. `owner` is `owner` or the name of a thread family."""
 
     source: Ident
@@ -87,8 +87,8 @@ class Edge:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class MachineDecl:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MachineDecl(Node):
     """An enum whose members are the ends of its edges in order of appearance; assignments take only its edges."""
 
     name: Ident
@@ -96,15 +96,15 @@ class MachineDecl:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class StructDecl:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StructDecl(Node):
     name: Ident
     fields: tuple[tuple[TypeExpr, Ident, tuple[Dim, ...]], ...]
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class TypeDecl:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TypeDecl(Node):
     """`type rwlock<T> { members }`: what an instance of it brings along."""
 
     name: Ident
@@ -113,8 +113,8 @@ class TypeDecl:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Variable(Node):
     """`shared` or `ghost` state."""
 
     storage: str
@@ -127,8 +127,8 @@ class Variable:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Binding(Node):
     """`walk(v, g) = pt[g];`: gives an instance a function that its type `requires`."""
 
     name: Ident
@@ -137,8 +137,8 @@ class Binding:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Instance(Node):
     """`rwlock mmu_lock;`, `refcount<root> ref;`, `spinlock lock[vcpu];`."""
 
     type: NamedType
@@ -148,15 +148,15 @@ class Instance:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Formal:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Formal(Node):
     type: TypeExpr
     name: Ident
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Requires:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Requires(Node):
     """`requires walk(cpu v, key g) -> val?;` in a type: the instance gives its body."""
 
     name: Ident
@@ -165,8 +165,8 @@ class Requires:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Hold(Node):
     """`hold write = self in writers;` in a type: in which state the thread `self` holds it in that mode."""
 
     name: Ident
@@ -174,8 +174,8 @@ class Hold:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Fn:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Fn(Node):
     name: Ident
     formals: tuple[Formal, ...]
     result: TypeExpr
@@ -183,8 +183,8 @@ class Fn:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Op(Node):
     """Actions that a step carries out as part of it.
 
     `effects`: `acquires` or `releases` and a hold, `protects` and what by, `weaker` and a neighbour that does less.
@@ -199,8 +199,8 @@ class Op:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Proc:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Proc(Node):
     """Steps, carried out one after the other by the thread that calls it. `effects`: as of an op, but no holds."""
 
     name: Ident
@@ -211,8 +211,8 @@ class Proc:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadDecl:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ThreadDecl(Node):
     """`fair` is ``, `fair` or `strong`; `adversary` the observer that the thread plays."""
 
     name: Ident
@@ -223,8 +223,8 @@ class ThreadDecl:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class RuleDecl:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RuleDecl(Node):
     """What hardware, guest or host do at any time; `adversary`: the observer that plays it."""
 
     name: Ident
@@ -243,16 +243,16 @@ Item: TypeAlias = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Comment(Node):
     """A comment, for `spte fmt`, which loses none."""
 
     text: str
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class File(Node):
     """`role` is `protocol` or `library`."""
 
     role: str

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from refine.lang.ast.expr import Binder, Call, Dim, Expr, TypeExpr
-from refine.lang.ast.node import Ident, spanned
+from refine.lang.ast.node import Ident, Node, spanned
 from refine.text.span import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Lvalue:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Lvalue(Node):
     """`a[i].f[j]`: a name, then indices (Expr) and fields (Ident)."""
 
     name: Ident
@@ -19,8 +19,8 @@ class Lvalue:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Conjunct:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Conjunct(Node):
     """One part of a `when`, perhaps named."""
 
     label: Ident | None
@@ -28,14 +28,14 @@ class Conjunct:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Block(Node):
     stmts: tuple[Stmt, ...]
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Step(Node):
     name: Ident
     idle: bool
     binders: tuple[Binder, ...]
@@ -45,8 +45,8 @@ class Step:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class If(Node):
     """`other` is the else-branch: a block, or one If for `else if`. `braces` is False for `if (c) simple;`."""
 
     cond: Expr
@@ -57,37 +57,37 @@ class If:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class While:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class While(Node):
     cond: Expr
     body: Block
     label: Ident | None = None
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Loop(Node):
     body: Block
     label: Ident | None = None
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Maybe:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Maybe(Node):
     body: Block
     label: Ident | None = None
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Choose:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Choose(Node):
     branches: tuple[Block, ...]
     label: Ident | None = None
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class ForEach:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ForEach(Node):
     """One after the other, in nondeterministic order."""
 
     binder: Binder
@@ -96,8 +96,8 @@ class ForEach:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class ForAll:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ForAll(Node):
     """All at once: every right-hand side reads the state before."""
 
     binders: tuple[Binder, ...]
@@ -106,15 +106,15 @@ class ForAll:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class CallStmt:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CallStmt(Node):
     call: Call
     label: Ident | None = None
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Assign(Node):
     """`op` is `=`, `+=` or `-=`."""
 
     target: Lvalue
@@ -124,16 +124,16 @@ class Assign:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Havoc:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Havoc(Node):
     target: Lvalue
     where: Expr | None
     label: Ident | None = None
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Assume:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Assume(Node):
     """`assume name: cond` as a statement."""
 
     name: Ident
@@ -142,8 +142,8 @@ class Assume:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Require:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Require(Node):
     """`require name: cond`: where it is false, the step is undefined."""
 
     name: Ident
@@ -152,27 +152,27 @@ class Require:
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Break(Node):
     label: Ident | None = None
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Continue:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Continue(Node):
     label: Ident | None = None
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Return(Node):
     value: Expr | None
     label: Ident | None = None
     span: Span = spanned()
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Local(Node):
     type: TypeExpr
     name: Ident
     dims: tuple[Dim, ...]
