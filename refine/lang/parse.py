@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from refine.lang import ast
 from refine.lang.automaton import Automaton
 from refine.lang.build import build
-from refine.lang.slips import Place, Slip, begins_line, find_slip
 from refine.lang.tokens import BROKEN, END, MOST_ERRORS, Scanned, grammar, scan
 from refine.lang.tree import Token, Tree
 from refine.text.diag import Reporter
 from refine.text.span import Source
+
+if TYPE_CHECKING:
+    from refine.lang.slips import Slip
 
 _LOOKAHEAD = 6
 _MISSED = (
@@ -49,6 +53,8 @@ def _read(source: Source, scanned: Scanned, reporter: Reporter) -> Tree | None:
         to_item, guess = False, token.type == BROKEN
         emptied = token.type == "RBRACE" and at == resumed  # all that stood in this list could not be read
         if token.type != BROKEN and not emptied:
+            from refine.lang.slips import Place, find_slip  # what is right needs none of it
+
             slip = find_slip(Place(source, tokens, at, automaton))
             reporter.add(slip.diagnostic)
             if len(reporter.diagnostics) >= MOST_ERRORS:
@@ -107,6 +113,8 @@ def _skip(source: Source, automaton: Automaton, tokens: list[Token], at: int, to
     That is after its `;` or its block, before the end of the block around it, before a line that begins
     another element, or before a declaration at the margin; with `to_item` only the last.
     """
+    from refine.lang.slips import begins_line
+
     depth = automaton.leave_element()
     if depth is None:
         depth = automaton.begin_items()
