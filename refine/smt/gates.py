@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias, assert_never
 
-from refine.smt.term import BIT, UNBOUNDED, Term, TermOp, unsigned
+from refine.smt.term import BIT, UNBOUNDED, Term, TermOp, below, unsigned
 
 TRUE = 1
 FALSE = -1
@@ -109,20 +109,11 @@ class Blaster:
         self._bits: dict[Term, Bits] = {}
 
     def __call__(self, root: Term) -> Bits:
-        done, stack = self._bits, [root]
-        while stack:
-            x = stack[-1]
-            if x in done:
-                stack.pop()
-                continue
-            missing = [a for a in x.args if a not in done]
-            if missing:
-                stack.extend(missing)
-                continue
+        done = self._bits
+        for x in below((root,), done):
             if x.width == UNBOUNDED:
                 raise NotBits
             done[x] = self._make(x, [done[a] for a in x.args])
-            stack.pop()
         return done[root]
 
     def literal(self, x: Term) -> int:

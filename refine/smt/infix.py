@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from refine.smt.ground import Unfit
-from refine.smt.term import BIT, Term, TermOp
+from refine.smt.term import BIT, Term, TermOp, below
 
 LONGEST = 200_000  # characters of one expression: shared terms are written again each time
 
@@ -31,18 +31,10 @@ class Infix:
 
     def __call__(self, root: Term) -> str:
         """The text of a term, in parentheses where it has operators. Raises `Unfit` where it is too long."""
-        stack = [root]
-        while stack:
-            x = stack[-1]
-            missing = [a for a in x.args if a not in self._made]
-            if x in self._made or not missing:
-                stack.pop()
-                if x not in self._made:
-                    self._made[x] = self._applied(x, [self._made[a] for a in x.args])
-                    if len(self._made[x]) > LONGEST:
-                        raise Unfit(f"one of its conditions is longer than {LONGEST} characters")
-            else:
-                stack.extend(missing)
+        for x in below((root,), self._made):
+            self._made[x] = self._applied(x, [self._made[a] for a in x.args])
+            if len(self._made[x]) > LONGEST:
+                raise Unfit(f"one of its conditions is longer than {LONGEST} characters")
         return self._made[root]
 
     def _applied(self, x: Term, args: list[str]) -> str:

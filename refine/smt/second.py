@@ -9,7 +9,7 @@ from typing import Any
 
 from refine.smt.gates import NotBits
 from refine.smt.solver import Budget, Outcome, Reason, Status
-from refine.smt.term import BIT, UNBOUNDED, Term, TermOp
+from refine.smt.term import BIT, UNBOUNDED, Term, TermOp, below
 from refine.smt.text import script
 
 _LONGEST = 60_000  # milliseconds for one question with quantifiers
@@ -53,18 +53,9 @@ class Cvc5Solver:
         return Outcome(Status.SAT if found else Status.UNSAT)
 
     def _formula(self, root: Term) -> Any:
-        done, stack = self._done, [root]
-        while stack:
-            x = stack[-1]
-            if x in done:
-                stack.pop()
-                continue
-            missing = [a for a in x.args if a not in done]
-            if missing:
-                stack.extend(missing)
-                continue
+        done = self._done
+        for x in below((root,), done):
             done[x] = self._make(x, [done[a] for a in x.args])
-            stack.pop()
         return done[root]
 
     def _make(self, x: Term, args: list[Any]) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from refine.smt.term import BIT, UNBOUNDED, Term, TermOp
+from refine.smt.term import BIT, UNBOUNDED, Term, TermOp, below
 
 Ast: TypeAlias = Any  # a node of Z3, owned by the context of its solver
 
@@ -201,20 +201,11 @@ class Z3Solver:
         return found
 
     def _ast(self, root: Term) -> Ast:
-        done, stack = self._asts, [root]
-        while stack:
-            x = stack[-1]
-            if x in done:
-                stack.pop()
-                continue
-            missing = [a for a in x.args if a not in done]
-            if missing:
-                stack.extend(missing)
-                continue
+        done = self._asts
+        for x in below((root,), done):
             made = self._make(x, [done[a] for a in x.args])
             self._z3.Z3_inc_ref(self._ref, made)
             done[x] = made
-            stack.pop()
         return done[root]
 
     def _sort(self, width: int) -> Any:

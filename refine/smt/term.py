@@ -8,7 +8,7 @@ reaches a solver.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -280,21 +280,26 @@ class Terms:
     def substitute(self, x: Term, leaves: Mapping[Term, Term], memo: dict[Term, Term] | None = None) -> Term:
         """`x` with inputs replaced, folded again. `memo` may be shared between calls with equal `leaves`."""
         memo = {} if memo is None else memo
-        stack = [x]
-        while stack:
-            top = stack[-1]
-            if top in memo:
-                stack.pop()
-                continue
-            if top.op is TermOp.INPUT:
-                memo[top] = leaves.get(top, top)
-                continue
-            missing = [a for a in top.args if a not in memo]
-            if missing:
-                stack.extend(missing)
-                continue
-            memo[top] = self.rebuild(top, tuple(memo[a] for a in top.args))
+        for y in below((x,), memo):
+            if y.op is TermOp.INPUT:
+                memo[y] = leaves.get(y, y)
+            else:
+                memo[y] = self.rebuild(y, tuple(memo[a] for a in y.args))
         return memo[x]
+
+
+def below(roots: Iterable[Term], done: Container[Term]) -> Iterator[Term]:
+    """Every term below `roots`, arguments first, that is not `done`: who takes one puts it there, or gets it again."""
+    for root in roots:
+        stack = [root]
+        while stack:
+            x = stack[-1]
+            if x in done:
+                stack.pop()
+            elif missing := [a for a in x.args if a not in done]:
+                stack.extend(missing)
+            else:
+                yield x
 
 
 def _number(x: Term) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from refine.smt.term import BIT, UNBOUNDED, Term, TermOp, signed, unsigned
+from refine.smt.term import BIT, UNBOUNDED, Term, TermOp, below, signed, unsigned
 
 _WORDS = {
     TermOp.NOT: "not", TermOp.AND: "and", TermOp.EQ: "=", TermOp.ITE: "ite", TermOp.ULT: "bvult", TermOp.UDIV: "bvudiv",
@@ -28,31 +28,18 @@ def script(questions: Sequence[tuple[str, Sequence[Term]]]) -> str:
 
 
 def _exact(terms: Iterable[Term]) -> bool:
-    return any(x.width == UNBOUNDED for x in _below(terms, set()))
-
-
-def _below(roots: Iterable[Term], seen: set[Term]) -> list[Term]:
-    """Every term below `roots` that was not seen, arguments first."""
-    found: list[Term] = []
-    for root in roots:
-        stack = [root]
-        while stack:
-            x = stack[-1]
-            missing = [a for a in x.args if a not in seen]
-            if x in seen or not missing:
-                stack.pop()
-                if x not in seen:
-                    seen.add(x)
-                    found.append(x)
-            else:
-                stack.extend(missing)
-    return found
+    seen: set[Term] = set()
+    for x in below(terms, seen):
+        if x.width == UNBOUNDED:
+            return True
+        seen.add(x)
+    return False
 
 
 def _defined(roots: Sequence[Term], named: dict[Term, str]) -> list[str]:
     """Definitions of what has no name yet; constants are their own names."""
     lines = []
-    for x in _below(roots, set(named)):
+    for x in below(roots, named):
         if x.op is TermOp.CONST:
             named[x] = _constant(x)
         elif x.op is TermOp.INPUT:
