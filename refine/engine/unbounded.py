@@ -22,7 +22,8 @@ from refine.engine.fold import fold
 from refine.engine.ic3 import Search
 from refine.engine.replay import Inconsistent
 from refine.engine.verdict import Limits, Progress, Proved
-from refine.export.many import Many, Refused
+from refine.export.many import Many
+from refine.export.values import Refused
 from refine.lang.certificate import Sizes
 from refine.lang.invariant import Reader, Unreadable, types_of
 from refine.smt.cells import Unbounded

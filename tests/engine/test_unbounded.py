@@ -17,7 +17,8 @@ from refine.engine.replay import Inconsistent
 from refine.engine.unbounded import check, find, sayable, three_sizes
 from refine.engine.verdict import Limits
 from refine.export.logic import Sentences, alternations, cyclic
-from refine.export.many import Many, Refused
+from refine.export.many import Many
+from refine.export.values import Refused
 from refine.lang.certificate import Inductive, Sizes, Unbounded
 from refine.lang.load import load_text
 from refine.lang.lower import lower
