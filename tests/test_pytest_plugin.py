@@ -63,6 +63,18 @@ def test_a_file_with_errors_is_one_item(tmp_path: Path) -> None:
     assert "error[E" in result.stdout
 
 
+def test_an_error_within_an_edit_is_one_item(tmp_path: Path) -> None:
+    file = good(tmp_path)
+    text = file.read_text()
+    assert "{ drop zapper.enter; }" in text
+    file.write_text(text.replace("{ drop zapper.enter; }", "{ replace zapper.leave { mmu_lok = 3; } }"))
+    result = run(tmp_path, ".", "-q")
+    assert result.returncode == 1
+    assert "toy.spte::errors" in result.stdout
+    assert "nothing is named 'mmu_lok'" in result.stdout
+    assert "1 failed in" in result.stdout
+
+
 def test_a_certificate_that_cannot_be_read_or_leaves_something_out_fails(tmp_path: Path) -> None:
     file = good(tmp_path)
     assert main(["prove", str(file), "--reprove"]) == 0

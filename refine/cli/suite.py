@@ -16,7 +16,7 @@ from refine.cli.work import Done, Interrupts, Job, Options, perform
 from refine.engine.decide import status
 from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried
 from refine.engine.judge import kind_of, observers
-from refine.lang.edited import outline_of
+from refine.lang.edited import check_edited, outline_of
 from refine.lang.load import load
 from refine.lang.lower import lower_whole
 from refine.lang.sizes import sizes as declared_sizes
@@ -78,6 +78,8 @@ def _planned(path: Path, name: str, reporter: Reporter) -> File | None:
         return file
     made = lower_whole(loaded, dict(rows[0]), reporter)
     outline = outline_of(loaded, reporter) if made is not None else None
+    if outline is not None and not reporter.has_errors:
+        check_edited(loaded, reporter, made)  # here, or the same error would fail several tests
     return (
         None if outline is None or reporter.has_errors else file.with_outline(outline, Proof(proofs=Proofs()))
     )
@@ -88,8 +90,7 @@ def _tests(file: File, options: Options) -> Iterator[Test]:
         given = ",".join(f"{name}={n}" for name, n in sizes)
         words = ["spte", "check", file.target.name]
         words += [word for name, n in sizes for word in ("--size", f"{name}={n}")]
-        first = sizes is file.rows[0]
-        job = Job(file.loaded, file.target.name, sizes, options, tuple(words), file.rows, typed=first)
+        job = Job(file.loaded, file.target.name, sizes, options, tuple(words), file.rows, typed=file.library)
         name = "library" if file.library else f"claims[{given}]" if given else "claims"
         yield Test(name, file, job)
     for item in file.items:
