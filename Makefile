@@ -78,7 +78,7 @@ test: $(READY)
 check: check-format check-lint check-types check-layers check-spec check-suite check-tests
 
 bench: $(READY)
-	$(call tier,bench,$(BIN)/python bench/run.py && $(BIN)/python bench/editing.py && $(BIN)/python bench/rivals.py)
+	$(call tier,bench,$(BIN)/python bench/run.py && $(BIN)/python bench/start.py && $(BIN)/python bench/editing.py && $(BIN)/python bench/rivals.py)
 
 fmt: $(READY)
 	@$(BIN)/ruff format --quiet .
