@@ -101,11 +101,11 @@ check-layers: $(READY)
 check-spec: $(READY)
 	$(call tier,spec layout,$(BIN)/spte fmt --check spec)
 
-# The suite is run once: a test compares what it has printed with what the README shows.
-SUITE := $(VENV)/suite.txt
+# The suite is run once: tests compare what it has printed with what the README shows, and its ledger with the page.
+SUITE := $(VENV)/suite
 
 check-suite: $(READY)
-	$(call tier,prove,$(BIN)/spte prove spec/ >$(SUITE); status=$$?; cat $(SUITE); (exit $$status))
+	$(call tier,prove,$(BIN)/spte report spec/ -o $(SUITE).md >$(SUITE).txt; status=$$?; cat $(SUITE).txt; (exit $$status))
 
 check-tests: check-suite
 	$(call tier,test,SPTE_SUITE=$(SUITE) $(PYTEST))

@@ -114,6 +114,16 @@ def test_the_readme_shows_what_the_whole_suite_prints() -> None:
 # --- the architecture --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("suite")
+def test_the_ledger_is_what_the_suite_finds() -> None:
+    assert page("docs/claims.md") == suite.ledger()
+
+
+def test_every_statement_has_an_answer() -> None:
+    assert "**no answer**" not in page("docs/claims.md")
+
+
 def test_the_table_of_modules_is_that_of_the_package() -> None:
     assert modules.written(page("docs/architecture.md")) == modules.table(), (
         "run 'python -m tests.tools.refresh docs/architecture.md'"

@@ -55,6 +55,10 @@ def _run(args: argparse.Namespace) -> int:
             from refine.cli.audit import audit
 
             return audit(args)
+        case "report":
+            from refine.cli.report import report
+
+            return report(args)
         case "ask":
             from refine.cli.ask import ask
 

@@ -22,6 +22,7 @@ from refine.cli.work import Done
 from refine.engine.decide import Sizes
 from refine.lang.load import in_vain
 from refine.report.audit import Row
+from refine.report.result import Origin
 from refine.text.span import Source
 
 _ASKED = (
@@ -49,7 +50,7 @@ class Known:
     doc: str
     library: bool
     parameters: tuple[str, ...]
-    uncovered: tuple[tuple[str, str], ...]
+    origin: Origin
     parts: tuple[Part, ...]
     concluded: tuple[int | Row, ...]
 
@@ -93,7 +94,7 @@ class Again:
         numbers = {id(one): n for n, one in enumerate(one for part in parts for one in part.done.rows)}
         concluded = tuple(numbers.get(id(one), one) for one in rows)
         known = Known(
-            file.name, file.protocol, file.doc, file.library, tuple(sorted(file.parameters)), file.uncovered,
+            file.name, file.protocol, file.doc, file.library, tuple(sorted(file.parameters)), file.origin,
             tuple(replace(part, done=replace(part.done, notes=(), kept=False)) for part in parts), concluded,
         )  # fmt: skip
         loaded = file.loaded

@@ -17,7 +17,7 @@ from refine.lang.elements import Outline
 from refine.lang.load import Loaded
 from refine.report.audit import Row
 from refine.report.charts import unguarded, unstated
-from refine.report.result import SizeResult
+from refine.report.result import Cited, Origin, SizeResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,26 @@ class File:
         return self.loaded.file.name.name
 
     @property
-    def uncovered(self) -> tuple[tuple[str, str], ...]:
-        items = self.loaded.file.items
-        return tuple((one.id.value, one.why.value) for one in items if isinstance(one, ast.Uncovered))
+    def origin(self) -> Origin:
+        cited, uncovered, eras = [], [], []
+        era = ""
+        for one in self.loaded.file.items:
+            match one:
+                case ast.Claim() | ast.Edited():
+                    doc = one.doc.value if one.doc else ""
+                    names = tuple(text.value for text in one.cites)
+                    cited.append(
+                        Cited("claim" if isinstance(one, ast.Claim) else one.role, one.name.name, doc, names)
+                    )
+                    if isinstance(one, ast.Edited) and one.era is not None:
+                        eras.append((one.name.name, one.era.value))
+                case ast.Uncovered(id_, why):
+                    uncovered.append((id_.value, why.value))
+                case ast.Era(text):
+                    era = text.value
+                case _:
+                    pass
+        return Origin(tuple(c for c in cited if c.names), tuple(uncovered), era, tuple(eras))
 
     @property
     def library(self) -> bool:

@@ -13,6 +13,8 @@ from refine.text.diag import escape
 
 USAGE = 2
 
+_PROOFS = "where certificates are (default: beside the specifications)"
+
 _STATUS = """\
 exit status: 0 all as declared; 1 something is not (violated, vacuous); 2 usage or
 specification error; 3 unknown, out of time, or only 'up to k steps' where a proof
@@ -104,6 +106,28 @@ def parser() -> Parser:
     )
     audit.add_argument("--triples", action="store_true", help="drop three reasons together, too")
 
+    report = _verb(
+        verbs, "report", "what became of each statement",
+        "Prove, and write the ledger: a page of Markdown with what became of each statement that is cited.",
+    )  # fmt: skip
+    _specs(report)
+    report.add_argument(
+        "-o", "--output", metavar="FILE", type=Path,
+        help="write the page there, and tell the proof (default: print the page)",
+    )  # fmt: skip
+    report.add_argument(
+        "--statements", metavar="FILE", type=Path,
+        help="the list of all statements (default: statements.toml in a folder that is given)",
+    )  # fmt: skip
+    _include(report)
+    _effort(report)
+    report.add_argument("--proofs", metavar="DIR", type=Path, help=_PROOFS)
+    # The page speaks of whole proofs.
+    report.set_defaults(
+        claim=[], size=[], engine="auto", steps=None, timeout=None, no_symmetry=False, runs=False, json=False,
+        junit=None, github=False, shard=WHOLE, reprove=False,
+    )  # fmt: skip
+
     ask = _verb(
         verbs, "ask", "what if",
         "Try one change: print whether the claims are still proved, or the run that breaks them.",
@@ -152,7 +176,7 @@ def parser() -> Parser:
         "--proofs",
         metavar="DIR",
         type=Path,
-        help="where certificates are (default: beside the specifications)",
+        help=_PROOFS,
     )
     _sizes(export)
     _include(export)
@@ -182,7 +206,7 @@ def _verb(
         help=help_,
         description=description,
         allow_abbrev=False,
-        epilog=_STATUS if name in ("check", "prove", "audit", "ask") else None,
+        epilog=_STATUS if name in ("check", "prove", "audit", "report", "ask") else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -229,23 +253,27 @@ def _questions(verb: Parser) -> None:
         "--steps", metavar="K", type=_natural, help="look no further than K steps; asks for no proof"
     )
     verb.add_argument(
-        "--states", metavar="N", type=_natural, default=5_000_000, help="search no more than N states"
-    )
-    verb.add_argument(
         "--timeout", metavar="S", type=_seconds, help="seconds for each file at each size, and each item"
     )
     verb.add_argument(
         "--no-symmetry", action="store_true", help="do not factor out permutations of identities"
     )
     _include(verb)
-    verb.add_argument("--jobs", metavar="N", type=_natural, help="processes (default: one for each CPU)")
+    _effort(verb)
     verb.add_argument(
         "--runs", action="store_true", help="also show how each reach is reached, and where induction fails"
     )
+    verb.add_argument("--json", action="store_true", help="one JSON object a line, instead of text")
+
+
+def _effort(verb: Parser) -> None:
+    verb.add_argument(
+        "--states", metavar="N", type=_natural, default=5_000_000, help="search no more than N states"
+    )
+    verb.add_argument("--jobs", metavar="N", type=_natural, help="processes (default: one for each CPU)")
     verb.add_argument(
         "--no-cache", action="store_true", help="decide everything anew (the default where CI is set)"
     )
-    verb.add_argument("--json", action="store_true", help="one JSON object a line, instead of text")
 
 
 def _reports(verb: Parser) -> None:
@@ -272,7 +300,7 @@ def _proofs(verb: Parser) -> None:
         "--proofs",
         metavar="DIR",
         type=Path,
-        help="where certificates are (default: beside the specifications)",
+        help=_PROOFS,
     )
     verb.add_argument(
         "--reprove",

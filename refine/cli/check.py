@@ -24,7 +24,7 @@ from refine.cli.sink import JsonSink, Sink, TextSink
 from refine.cli.status import UNKNOWN, USAGE, worst
 from refine.cli.work import Done, Interrupts, Job, Options
 from refine.engine.decide import Sizes, status
-from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried
+from refine.engine.items import Changed, Dropped, InEra, Item, Occurrences, Recheck, Reprove, Tried
 from refine.engine.judge import kind_of, observers
 from refine.engine.verdict import Tick
 from refine.lang.edited import outline_of
@@ -34,7 +34,7 @@ from refine.lang.rest import type_rest
 from refine.lang.sizes import sizes as declared_sizes
 from refine.report import text
 from refine.report.audit import Row, row
-from refine.report.result import FileResult, SizeResult, summed
+from refine.report.result import FileResult, Origin, SizeResult, summed
 from refine.text.diag import Diagnostic, Reporter, Severity, suggest
 
 
@@ -88,7 +88,9 @@ class Told:
 class Run:
     """One run over files: what there is to do, doing it, and telling it."""
 
-    def __init__(self, args: argparse.Namespace, every: bool, agenda: Agenda | None = None) -> None:
+    def __init__(
+        self, args: argparse.Namespace, every: bool, agenda: Agenda | None = None, sink: Sink | None = None
+    ) -> None:
         self._args = args
         self._shard: Shard = args.shard
         self._agenda = agenda
@@ -102,7 +104,9 @@ class Run:
         self._unbegun: list[FileResult] = []
         self._github: bool = args.github or os.environ.get("GITHUB_ACTIONS") == "true"
         self._junit: Place | None = None
-        self._sink: Sink = JsonSink() if args.json else TextSink(args.runs, workflow=self._github)
+        self.interrupted = False
+        told = JsonSink() if args.json else TextSink(args.runs, workflow=self._github)
+        self._sink: Sink = told if sink is None else sink
         self._shelf: Shelf | None = shelf(_may_remember(args))
         cache = None if self._shelf is None else Cache(self._shelf)
         self._cache = cache
@@ -113,6 +117,11 @@ class Run:
         self._noted: set[str] = set()
         self._kept = False  # whether something was written to the cache
         self._many = False  # whether there are several files: then each is told in fewer words
+
+    @property
+    def finished(self) -> Sequence[FileResult]:
+        """The files of which something was found out, in order."""
+        return self._finished
 
     def run(self) -> int:
         began = time.monotonic()
@@ -133,6 +142,7 @@ class Run:
         self._run_files(files, interrupts)
         self._check_names(interrupts)
         if interrupts.seen:
+            self.interrupted = True
             self._statuses.append(UNKNOWN)
         if self._cache is not None and (self._kept or self._cache.written):
             self._cache.trim()
@@ -429,7 +439,7 @@ class Run:
             tuple(told.results),
             tuple(told.missing),
             audit=tuple(told.audit),
-            uncovered=() if few or not told.first else file.uncovered,
+            origin=Origin() if few or not told.first else file.origin,
             warnings=tuple(told.warnings),
             one_of_many=self._many,
             steps=self._steps,
@@ -528,6 +538,8 @@ def _untold(item: Item, why: str) -> list[Row]:
             ]
         case Changed(role, name) | Tried(role, name):
             return [Row(role, name, "unknown", UNKNOWN, why=why)]
+        case InEra(variant=variant, name=name):
+            return [Row("era", name, "unknown", UNKNOWN, why=why, variant=variant)]
         case Occurrences():
             return [Row("vacuity", "what must happen", "unknown", UNKNOWN, why=why)]
         case Recheck(section, sizes):

@@ -64,7 +64,7 @@ def mine(part: Shard, planned: Sequence[tuple[File, Job]]) -> list[tuple[File, J
 
 def _question(job: Job, linked: Mapping[str, str]) -> tuple[int, Hashable]:
     """Which question of its file a job belongs to: its kind, and what tells it from others."""
-    from refine.engine.items import Changed, Dropped, Occurrences, Recheck, Reprove, Tried
+    from refine.engine.items import Changed, Dropped, InEra, Occurrences, Recheck, Reprove, Tried
 
     match job.item:
         case None:
@@ -73,6 +73,8 @@ def _question(job: Job, linked: Mapping[str, str]) -> tuple[int, Hashable]:
             return 1, linked[uses[0].claim]
         case Changed(role, name):
             return 2 if role == "mutant" else 3, name
+        case InEra(variant=variant, name=name):
+            return 3, f"{variant}: {name}"
         case Occurrences():
             return 4, "what must happen"
         case Tried(kind, name):

@@ -143,6 +143,17 @@ class TextSink:
         sys.stderr.flush()
 
 
+class PageSink(TextSink):
+    """Diagnostics, and the live line; what was found goes into a page."""
+
+    def __init__(self) -> None:
+        """Tell nothing on standard output."""
+        super().__init__(runs=False)
+
+    def _out(self, what: str) -> None:
+        del what
+
+
 class JsonSink:
     """One object a line, complete when it is written: an interrupted run leaves valid JSON."""
 
@@ -181,7 +192,7 @@ class JsonSink:
         for row in summed(result):
             self._event("verdict", {"file": escape(result.path), **as_json.verdict(row)})
         self.audited(result.path, [one for one in result.audit if id(one) not in self._told])
-        for name, why in result.uncovered:
+        for name, why in result.origin.uncovered:
             self._event("uncovered", {"file": escape(result.path), "name": escape(name), "why": escape(why)})
 
     def audited(self, path: str, rows: Sequence[Row]) -> None:

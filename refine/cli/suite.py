@@ -14,7 +14,7 @@ from refine.cli.joint import others, settled
 from refine.cli.proofs import Proofs
 from refine.cli.work import Done, Interrupts, Job, Options, perform
 from refine.engine.decide import status
-from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried
+from refine.engine.items import Changed, Dropped, InEra, Item, Occurrences, Recheck, Reprove, Tried
 from refine.engine.judge import kind_of, observers
 from refine.lang.edited import check_edited, outline_of
 from refine.lang.load import load
@@ -115,6 +115,8 @@ def _name(item: Item) -> str:
             return f"{kind}[{', '.join(f'{use.claim}: {use.name}' for use in uses)}]"
         case Changed(role, name) | Tried(role, name):
             return f"{role}[{name}]"
+        case InEra(variant=variant, name=name):
+            return f"era[{variant}: {name}]"
         case Occurrences():
             return "vacuity"
         case Recheck(section, sizes):

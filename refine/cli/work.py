@@ -15,7 +15,7 @@ from refine.cli.status import CONTRADICTION, OK, UNKNOWN
 from refine.cli.trouble import details, sentence
 from refine.engine.audit import Case, How, Misfit
 from refine.engine.decide import Mode, Sizes
-from refine.engine.items import Changed, Dropped, Item, Tried
+from refine.engine.items import Changed, Dropped, InEra, Item, Tried
 from refine.engine.judge import judge
 from refine.engine.known import ask
 from refine.engine.replay import Inconsistent
@@ -204,5 +204,7 @@ def _edit_words(item: Item) -> tuple[str, ...]:
             return ("--drop", uses[0].name)
         case Changed(role, name):
             return (f"--{role}", name)
+        case InEra(variant=variant, name=name):
+            return ("--variant", variant, "--drop", name)
         case _:
             return ()

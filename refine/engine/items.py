@@ -10,6 +10,7 @@ from typing import TypeAlias
 from refine.engine.vacuity import Occurrence
 from refine.lang import ast
 from refine.lang.certificate import Section, Sizes
+from refine.lang.edited import outline_with
 from refine.lang.edits import NO_EDITS, Edits, resolve
 from refine.lang.elements import Element, Outline
 from refine.lang.load import Loaded
@@ -34,6 +35,7 @@ class Dropped:
     edits: Edits
     uses: tuple[Use, ...]
     kind: str = "reason"  # or "together": several reasons of one claim
+    beside: Edits = NO_EDITS  # those of what is asked about, if it is not the file as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,21 @@ class Changed:
     edits: Edits
     claims: tuple[str, ...]
     within: int | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InEra:
+    """A protective element in a variant that is an era: whether what that keeps needs it, and is said to."""
+
+    variant: str
+    era: str
+    name: str
+    needed: bool
+    uses: tuple[str, ...]  # the claims that name it as a reason
+    keeps: tuple[str, ...]
+    beside: Edits  # of the variant
+    edits: Edits  # and with the element dropped
     span: Span | None = None
 
 
@@ -93,7 +110,7 @@ class Reprove:
     about: str
 
 
-Item: TypeAlias = Dropped | Changed | Occurrences | Tried | Recheck | Reprove
+Item: TypeAlias = Dropped | Changed | InEra | Occurrences | Tried | Recheck | Reprove
 
 
 def plan(loaded: Loaded, outline: Outline, claims: frozenset[str] = frozenset()) -> tuple[Item, ...]:
@@ -108,7 +125,30 @@ def plan(loaded: Loaded, outline: Outline, claims: frozenset[str] = frozenset())
                 names = tuple(name.name for name in item.claims)
                 doc = item.doc.value if item.doc else ""
                 found.append(Changed(item.role, item.name.name, doc, edits, names, item.within, item.span))
+                found += _in_era(loaded, item, names, edits)
     return (*found, Occurrences(frozenset(p for one in outline.observers for p in one.players)))
+
+
+def _in_era(loaded: Loaded, item: ast.Edited, keeps: tuple[str, ...], edits: Edits) -> Iterator[InEra]:
+    """Each reason of the claims that an era keeps, and whatever else it says that it needs."""
+    outline = outline_with(loaded, edits) if item.era is not None else None
+    if item.era is None or outline is None:
+        return
+    names: dict[frozenset[str], str] = {}
+    uses: dict[frozenset[str], list[str]] = {}
+    needed = {frozenset(outline.named(path)): str(path) for path in item.because}
+    for claim in keeps:
+        for reason in outline.reasons.get(claim, ()):
+            keys = frozenset(reason.keys)
+            names.setdefault(keys, reason.name)
+            uses.setdefault(keys, []).append(claim)
+    spans = {keys: path.span for path in item.because for keys in [frozenset(outline.named(path))]}
+    for keys, name in {**needed, **names}.items():
+        if keys:
+            yield InEra(
+                item.name.name, item.era.value, name, keys in needed, tuple(uses.get(keys, ())), keeps, edits,
+                edits.and_dropping(keys, outline), spans.get(keys, item.span),
+            )  # fmt: skip
 
 
 def reasons(
@@ -122,7 +162,7 @@ def reasons(
                 use = Use(claim, reason.name, reason.redundant, reason.span)
                 uses.setdefault(frozenset(reason.keys), []).append(use)
     for keys, found in uses.items():
-        yield Dropped(edits.and_dropping(keys, outline), tuple(found))
+        yield Dropped(edits.and_dropping(keys, outline), tuple(found), beside=edits)
 
 
 def together(outline: Outline, claim: str, names: Iterable[str], size: int = 2) -> tuple[Dropped, ...]:

@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 from refine.core.system import System
 from refine.engine.audit import Case, Fate, How, Loss, Misfit, fate, happenings, masked
 from refine.engine.decide import Sizes
-from refine.engine.items import Changed, Dropped, Item, Occurrences, Recheck, Reprove, Tried, Use
+from refine.engine.items import Changed, Dropped, InEra, Item, Occurrences, Recheck, Reprove, Tried, Use
 from refine.engine.known import certificate
 from refine.lang.certificate import Exhaustive, Inductive, KInductive, Rounds, Section, Unbounded, write
 from refine.lang.elements import Element, Observed
@@ -41,6 +41,7 @@ class Judgement:
     about: Element | None = None
     line: int = 0  # where it is declared in the file, or 0
     text: str = ""  # of a certificate that was made
+    variant: str = ""  # the era that is spoken of
 
 
 def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
@@ -51,6 +52,8 @@ def judge(case: Case, item: Item, how: How) -> tuple[Judgement, ...]:
         case Changed():
             made = (_mutant if item.role == "mutant" else _variant)(case, item, how)
             return tuple(replace(one, line=_line(case, item.span)) for one in made)
+        case InEra():
+            return (replace(_in_era(case, item, how), line=_line(case, item.span)),)
         case Occurrences():
             return tuple(_occurrences(case, item, how))
         case Tried():
@@ -81,9 +84,12 @@ def _rechecked(case: Case, item: Recheck, how: How) -> Judgement:
         "certificate", kind_of(item.section), outcome, standing[outcome], why=why,
         asked=(item.sizes,) if item.sizes else (),
     )  # fmt: skip
-    if isinstance(item.section, Unbounded) and outcome == "checked":
-        return replace(made, kind="any number", claim=", ".join(item.section.claims))
-    return made
+    made = replace(made, claim=", ".join(item.section.claims))
+    return (
+        replace(made, kind="any number")
+        if isinstance(item.section, Unbounded) and outcome == "checked"
+        else made
+    )
 
 
 def _checked(item: Recheck, systems: Sequence[System], how: How) -> tuple[str, str]:
@@ -187,7 +193,7 @@ def _dropped(case: Case, item: Dropped, how: How) -> Iterator[Judgement]:
         yield from _together(item, found)
         return
     proved = found.proved.intersection(claims)
-    hidden = masked(edited, case, found, how) if proved else ()
+    hidden = masked(edited, Case(case.loaded, case.rows, item.beside), found, how) if proved else ()
     for use in item.uses:
         yield replace(_reason(use, found, hidden), line=_line(case, use.span))
 
@@ -219,6 +225,29 @@ def _together(item: Dropped, found: Fate) -> Iterator[Judgement]:
         yield replace(base, verdict="jointly needed", standing="as declared", loss=loss, of=claim)
     elif claim not in found.proved:
         yield replace(base, why=found.unknown.get(claim, ""))
+
+
+def _in_era(case: Case, item: InEra, how: How) -> Judgement:
+    """Whether what an era keeps needs something; asked first of the claims that name it."""
+    edited = Case(case.loaded, case.rows, item.edits)
+    found = fate(edited, item.uses or item.keeps, how, patient=item.needed)
+    left = [name for name in item.keeps if name not in found.proved]
+    if left and not found.lost(item.keeps):
+        found = fate(edited, left, how, patient=item.needed)
+        left = [name for name in left if name not in found.proved]
+    base = replace(_of("era", item.name, found, item.keeps), variant=item.variant, doc=item.era)
+    lost = found.lost(item.keeps)
+    if lost:
+        name = min(lost, key=lambda n: lost[n].steps)
+        standing: Standing = "as declared" if item.needed else "not as declared"
+        return replace(base, verdict="needed", standing=standing, claim=name, loss=lost[name], of=name)
+    if left:
+        return replace(base, claim=left[0], why=found.unknown.get(left[0], ""))
+    hidden = masked(edited, Case(case.loaded, case.rows, item.beside), found, how)
+    if hidden:
+        return replace(base, why=f"masked: {hidden[0]}")
+    standing = "not as declared" if item.needed else "as declared"
+    return replace(base, verdict="not needed", standing=standing, claim=", ".join(item.keeps))
 
 
 # --- mutants and variants -------------------------------------------------------------------------------------------

@@ -25,6 +25,17 @@ def outline_of(loaded: Loaded, reporter: Reporter) -> Outline | None:
     return _outline(loaded, _plain(loaded), reporter)
 
 
+def outline_with(loaded: Loaded, edits: Edits) -> Outline | None:
+    """What may be spoken of in an edited file, at all its declared sizes together; None where it has errors."""
+    outline = None
+    for values in _sizes(loaded):
+        made = lower_whole(loaded, values, Reporter(), edits)
+        if made is None:
+            return None
+        outline = made.outline if outline is None else outline.with_more(made.outline)
+    return outline
+
+
 def _plain(loaded: Loaded, known: Lowered | None = None) -> list[tuple[Mapping[str, int], Lowered]]:
     """The file without edits, at all its declared sizes; nothing where it has errors. One may be known already."""
     found = []
@@ -78,6 +89,15 @@ def check_edited(loaded: Loaded, reporter: Reporter, known: Lowered | None = Non
         edits = resolve(item.edits, outline, Reporter())  # what is wrong there has been told
         if edits is not None:
             _check(loaded, item, edits, behaviours, reporter)
+            _look_up(item, outline_with(loaded, edits) if item.because else None, reporter)
+
+
+def _look_up(item: ast.Edited, outline: Outline | None, reporter: Reporter) -> None:
+    """Reports what an era names as needed, and does not have."""
+    for path in item.because if outline is not None else ():
+        assert outline is not None, "the loop has no rounds without one"
+        if not outline.named(path):
+            not_protective(path, outline, reporter)
 
 
 def _check(

@@ -87,6 +87,10 @@ class Outline:
         """The elements that a reason names, by their keys."""
         return meant(str(given.path), self.elements, self.threads, given.owner)
 
+    def named(self, path: ast.Path) -> tuple[str, ...]:
+        """The elements that a path of the file itself names, by their keys."""
+        return meant(str(path), self.elements, self.threads)
+
     def with_more(self, other: Outline) -> Outline:
         """What is there at one size or at another: at some, steps and branches cannot be reached."""
         elements = {x.key: x for x in (*other.elements, *self.elements)}

@@ -90,6 +90,8 @@ class _Items(Statements):
                 return f"import {path};"
             case ast.Cites(text):
                 return f"cites{_quoted(text)};"
+            case ast.Era(text):
+                return f"era{_quoted(text)};"
             case ast.Param(name, default, lo, hi):
                 return f"param {name.name} = {bound(default)} in {bound(lo)}..{bound(hi)};"
             case ast.Const(name, value):
@@ -247,9 +249,12 @@ class _Items(Statements):
             clauses += [Line(), f"{verb} ", _names(item.claims)]
         if item.within is not None:
             clauses.append(f" within {item.within}")
-        ends = [
-            part.span.end for part in (item.name, item.doc, *item.cites, *item.claims) if part is not None
-        ]
+        if item.era is not None:
+            clauses += [Line(), f"era{_quoted(item.era)}"]
+        if item.because:
+            clauses += [Line(), "because ", _paths(item.because)]
+        parts = (item.name, item.doc, *item.cites, *item.claims, item.era, *item.because)
+        ends = [part.span.end for part in parts if part is not None]
         elements: list[Element] = [
             (edit.span.start, edit.span.end, partial(self._edit, edit)) for edit in item.edits
         ]

@@ -110,20 +110,27 @@ def _claim(role: str) -> Rule:
     return make
 
 
-def _edited(role: str, verb: str, other: str) -> Rule:
+def _edited(role: str) -> Rule:
     def make(c: Parts, span: Span) -> Unchecked:
         name, doc, *rest = c
         clauses = [part for part in rest if isinstance(part, _Clause)]
         edits = tuple(part for part in rest if not isinstance(part, _Clause))
+        verb = "breaks" if role == "mutant" else "keeps"
         claims = next((clause.items for clause in clauses if clause.kind == verb), ())
         within = None
         if role == "mutant" and claims:
             claims, bound = claims[:-1], claims[-1]
             within = None if bound is None else number(bound)
-        cites = _items("cites", clauses)
-        node = ast.Edited(role, name, doc, cites, claims, within, edits, span=span)
+        cites, because = _items("cites", clauses), _items("because", clauses)
+        era = next(iter(_items("era", clauses)), None)
+        node = ast.Edited(role, name, doc, cites, claims, within, era, because, edits, span=span)
+        alien: tuple[str, ...] = ("breaks",)
         remedy = "a mutant `breaks` claims, a variant `keeps` them"
-        return Unchecked(node, f"a {role}", clauses, (verb,), (other,), remedy)
+        if role == "mutant":
+            alien = ("keeps", "era", "because")
+        elif era is None and because:
+            alien, remedy = ("breaks", "because"), 'say of which kernels it speaks: `era "…"`'
+        return Unchecked(node, f"a {role}", clauses, (verb, "era"), alien, remedy)
 
     return make
 
@@ -229,6 +236,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "source": _node_and_rest(ast.Source),
         "import_": _node(ast.Import),
         "cites_item": _node(ast.Cites),
+        "era": _node(ast.Era),
         "param": _node(ast.Param),
         "sizes": lambda c, span: ast.Sizes(tuple(c), span=span),
         "size": lambda c, _span: tuple(zip(c[::2], c[1::2], strict=True)),
@@ -362,10 +370,11 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "observer": lambda c, span: ast.Observer(c[0], c[1], c[2] is not None, span=span),
         "without": _node(ast.Without),
         # edits
-        "mutant": _edited("mutant", "breaks", "keeps"),
-        "variant": _edited("variant", "keeps", "breaks"),
+        "mutant": _edited("mutant"),
+        "variant": _edited("variant"),
         "breaks": _clause("breaks"),
         "keeps": _clause("keeps"),
+        "era_clause": _clause("era"),
         "delete": _node(ast.Delete),
         "swap": _node(ast.Swap),
         "replace": _node(ast.Replace),

@@ -48,6 +48,7 @@ class Row:
     text: str = ""  # as the specification writes it
     seconds: float = 0.0  # its share of what all took that was judged with it
     cached: bool = False  # judged before, in another run
+    variant: str = ""  # the era that is spoken of
 
 
 def row(judgement: Judgement, reproduce: Sequence[str]) -> Row:
@@ -61,6 +62,7 @@ def row(judgement: Judgement, reproduce: Sequence[str]) -> Row:
     return Row(
         j.kind, j.name, j.verdict, _STATUS[j.standing], j.claim, j.doc, j.why, loss.steps if loss else None,
         loss.sizes if loss else (), j.also, j.asked, j.states, trace, trace_json, *_about(j.about, j.line),
+        variant=j.variant,
     )  # fmt: skip
 
 
@@ -78,6 +80,7 @@ def as_json(found: Row) -> as_data.Data:
         "kind": found.kind,
         "name": escape(found.name),
         "claim": escape(found.claim) or None,
+        "variant": escape(found.variant) or None,
         "doc": escape(found.doc) or None,
         "verdict": found.verdict,
         "as_declared": found.status == 0,
@@ -103,15 +106,16 @@ def as_json(found: Row) -> as_data.Data:
 def lines(rows: Sequence[Row], brief: bool) -> list[str]:
     """The rows as a part of a table; where it is brief, those as declared are only counted."""
     made: list[str] = []
-    by_kind: dict[str, list[Row]] = {}
+    by_kind: dict[tuple[str, str], list[Row]] = {}
     for one in rows:
         if one.kind not in ELSEWHERE:
-            by_kind.setdefault(one.kind, []).append(one)
-    for kind, found in by_kind.items():
+            by_kind.setdefault((one.kind, one.variant), []).append(one)
+    for (kind, variant), found in by_kind.items():
         fine = [x for x in found if x.status == 0]
         counted_only = brief and kind not in ("together", "any number") and len(_names(fine)) > 1
         if counted_only:
-            made += _line(f"{_noun(kind, 2)} ({len(_names(fine))})", _all_fine(kind) + said_before(fine))
+            noun = f"reasons in {variant}" if variant else _noun(kind, 2)
+            made += _line(f"{noun} ({len(_names(fine))})", _all_fine(kind) + said_before(fine))
         told = [x for x in found if x.status or not counted_only]
         for name in _names(told):
             alike = [x for x in told if x.name == name]
@@ -158,6 +162,7 @@ def _all_fine(kind: str) -> str:
         "variant": "all keep their claims",
         "observer": "modelled, or left out for a reason",
         "certificate": "all checked by z3 and cvc5",
+        "era": "as declared",
     }.get(kind, "as declared")
 
 
@@ -170,7 +175,9 @@ def _told(rows: Sequence[Row]) -> tuple[str, str]:
         return "any number", f"{one.name}, checked by {one.why}: {one.claim}"
     if one.kind == "proof":
         return "certificate", f"{one.verdict}: {one.why}" if one.why else one.verdict
-    label = {"together": f"one of {one.name}", "vacuity": "vacuity"}.get(one.kind, f"{one.kind} {one.name}")
+    label = {
+        "together": f"one of {one.name}", "vacuity": "vacuity", "era": f"in {one.variant}, {one.name}",
+    }.get(one.kind, f"{one.kind} {one.name}")  # fmt: skip
     words = [_words(x) for x in rows]
     verdicts = list(dict.fromkeys(x.verdict for x in rows))
     if len(rows) > 1 and len(verdicts) == 1 and all(x.steps is not None for x in rows):
@@ -185,8 +192,13 @@ def _words(x: Row) -> str:
     match x.verdict:
         case "needed" if x.kind == "redundant":
             return f"needed, though declared redundant: {breaks}"
+        case "needed" if x.kind == "era" and x.status:
+            return f"needed, and not said to be: without it {breaks}"
         case "needed":
             return f"needed: without it {breaks}"
+        case "not needed" if x.kind == "era":
+            said = ", though it is said to be" * (x.status != 0)
+            return f"not needed{said}: {x.claim} {'are' if ',' in x.claim else 'is'} proved without it"
         case "not needed":
             return f"not needed{', as declared' * (x.status == 0)}: {x.claim} is proved without it"
         case "jointly needed":

@@ -45,7 +45,7 @@ def _suite(file: FileResult) -> ET.Element:
     for one in file.audit:
         if one.kind not in ELSEWHERE:
             _audited(suite, file.path, one)
-    for name, why in file.uncovered:
+    for name, why in file.origin.uncovered:
         case = _case(suite, file.path, f"uncovered {name}")
         ET.SubElement(case, "skipped", message=escape(why))
     return _counted(suite)

@@ -46,6 +46,26 @@ class SizeResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Cited:
+    """What a claim, mutant or variant says that it answers: names of statements, and places where they are made."""
+
+    kind: str
+    name: str
+    doc: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a specification comes from: what is cited in it, and of which kernels it and its variants speak."""
+
+    cited: tuple[Cited, ...] = ()
+    uncovered: tuple[tuple[str, str], ...] = ()
+    era: str = ""
+    eras: tuple[tuple[str, str], ...] = ()  # variant, and era
+
+
+@dataclass(frozen=True, slots=True)
 class FileResult:
     """One file at all sizes asked for."""
 
@@ -55,7 +75,7 @@ class FileResult:
     results: tuple[SizeResult, ...]
     missing: tuple[tuple[Sizes, str], ...] = ()  # sizes without a result, and why
     audit: tuple[Row, ...] = ()
-    uncovered: tuple[tuple[str, str], ...] = ()
+    origin: Origin = Origin()
     warnings: tuple[str, ...] = ()  # the codes of those that are not shown
     one_of_many: bool = False  # told in fewer words
     steps: int | None = None  # how many were asked for, where no proof was

@@ -21,6 +21,7 @@ _INLINE = 16  # and so are sizes
 
 # What is not as declared, in the summary: of one, of several.
 _SAID = {
+    "era": ("reason not as its era says", "reasons not as their eras say"),
     "holds": ("only up to so many steps", "only up to so many steps"),
     "not needed": ("reason not needed", "reasons not needed"),
     "needed": ("redundant reason needed", "redundant reasons needed"),
@@ -99,8 +100,8 @@ def _remarks(file: FileResult) -> list[str]:
         kinds = ", ".join(dict.fromkeys(file.warnings))
         said.append(f"{_count(len(file.warnings), 'warning')} ({kinds}), shown by spte check {file.path}")
     lines = [line for text in said for line in wrap(text, _CELLS, "    ", "      ")]
-    if file.uncovered:
-        names = ", ".join(name for name, _ in file.uncovered)
+    if file.origin.uncovered:
+        names = ", ".join(name for name, _ in file.origin.uncovered)
         lines += wrap(f"not covered, as declared: {names}", _CELLS, "    ", "      ")
     return lines
 
@@ -197,7 +198,8 @@ def totals(files: Iterable[FileResult], libraries: int = 0, skipped: int = 0) ->
             audited[noun] = audited.get(noun, 0) + n
         for one in file.audit:
             if one.status:
-                words[one.verdict] = words.get(one.verdict, 0) + 1
+                word_ = "era" if one.kind == "era" and one.verdict != "unknown" else one.verdict
+                words[word_] = words.get(word_, 0) + 1
         sizes += len(file.results)
         for row in summed(file):
             found = row.overall.outcome.word

@@ -23,7 +23,7 @@ _WORDS = [
 _RESERVED = {
     *_WORDS, "protocol", "library", "source", "import", "cites", "sizes", "const", "guarded", "by", "alive", "requires",
     "hold", "acquires", "releases", "fair", "strong", "idle", "true", "false", "lemma", "reach", "because", "using",
-    "mutant", "variant", "breaks", "keeps", "within", "leads", "to", "of", "eventually", "uncovered",
+    "mutant", "variant", "breaks", "keeps", "within", "leads", "to", "of", "eventually", "uncovered", "era",
 }  # fmt: skip
 _SIGNS = [
     "{", "}", "(", ")", "[", "]", ";", ",", ":", ".", "..", "->", "=", "==", "!=", "<", "<=", "&&", "||", "!", "+",

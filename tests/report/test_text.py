@@ -11,7 +11,7 @@ from refine.engine.verdict import Answer, Cause, HoldsUpTo, Proved, Tick, Unknow
 from refine.report import text
 from refine.report.audit import Row
 from refine.report.cells import leaders, width
-from refine.report.result import FileResult, Finding, SizeResult, size_result, summed
+from refine.report.result import FileResult, Finding, Origin, SizeResult, size_result, summed
 from tests.report.golden import check
 from tests.report.systems import stale_use, zap
 
@@ -42,7 +42,13 @@ def file(*results: SizeResult) -> FileResult:
         Row("mutant", "yield_forgets", "survives", 1, "no_stale_use"),
     )
     return FileResult(
-        "spec/zap.spte", "zap", "zap one SPTE", results, (), audited, (("S1.6", "an equivalence"),)
+        "spec/zap.spte",
+        "zap",
+        "zap one SPTE",
+        results,
+        (),
+        audited,
+        Origin(uncovered=(("S1.6", "an equivalence"),)),
     )
 
 

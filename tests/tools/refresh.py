@@ -1,6 +1,6 @@
 """`python -m tests.tools.refresh PAGE…` brings pages up to date: outputs, rules of examples, the table of modules.
 
-With `--suite`, the output of `make prove` too.
+With `--suite`, the output of `make prove` too, and the ledger.
 
 Read what has changed before you commit it.
 """
@@ -57,6 +57,8 @@ def prove(page: Path) -> None:
 
 
 if __name__ == "__main__":
+    if "--suite" in sys.argv:
+        (suite.CHECKOUT / "docs" / "claims.md").write_text(suite.ledger(), encoding="utf-8")
     for name in sys.argv[1:]:
         if name != "--suite":
             parts(Path(name))

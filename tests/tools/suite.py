@@ -1,4 +1,4 @@
-"""What `make prove` prints, and the part of it that the README shows."""
+"""What `make prove` prints, the part of it that the README shows, and the ledger."""
 
 from __future__ import annotations
 
@@ -21,12 +21,26 @@ _LIMIT = 3600
 def output(*files: str) -> str:
     """What `spte prove` prints for some files of the checkout, without diagnostics.
 
-    Where `SPTE_SUITE` names a file, that is what it has just printed for all of them: `make check` runs it once.
+    Where `SPTE_SUITE` is set, `make check` has just run it: what it printed for all of them is in a file of that name.
     """
     printed = os.environ.get("SPTE_SUITE")
     if printed and files == ALL:
-        return (CHECKOUT / printed).read_text(encoding="utf-8")
-    command = [str(Path(sys.executable).parent / "spte"), "prove", *files]
+        return (CHECKOUT / f"{printed}.txt").read_text(encoding="utf-8")
+    return _said("prove", *files)
+
+
+def ledger() -> str:
+    """The ledger of all specifications of the checkout, as it is now; links are those of a page in `docs`."""
+    printed = os.environ.get("SPTE_SUITE")
+    if printed:
+        text = (CHECKOUT / f"{printed}.md").read_text(encoding="utf-8")
+    else:
+        text = _said("report", *ALL)
+    return re.sub(r"\]\((?:\.\./)*spec/", "](../spec/", text)
+
+
+def _said(verb: str, *files: str) -> str:
+    command = [str(Path(sys.executable).parent / "spte"), verb, *files]
     done = subprocess.run(
         command, cwd=CHECKOUT, env=environment(CHECKOUT), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True, encoding="utf-8", timeout=_LIMIT, check=False,

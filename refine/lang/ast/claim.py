@@ -186,7 +186,7 @@ Edit: TypeAlias = Delete | Swap | Replace | Insert | Weaken | Drop | SetParam
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Edited(Node):
-    """A `mutant` (which `breaks` claims) or a `variant` (which `keeps` them)."""
+    """A `mutant` (which `breaks` claims) or a `variant` (which `keeps` them; of an `era`, also `because` of what)."""
 
     role: str
     name: Ident
@@ -194,5 +194,7 @@ class Edited(Node):
     cites: tuple[Text, ...]
     claims: tuple[Ident, ...]
     within: int | None
+    era: Text | None
+    because: tuple[Path, ...]
     edits: tuple[Edit, ...]
     span: Span = spanned()

@@ -36,6 +36,14 @@ class Cites(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Era(Node):
+    """`era "…";`: the kernels that the file speaks of as it stands."""
+
+    text: Text
+    span: Span = spanned()
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Param(Node):
     name: Ident
     default: Expr
@@ -237,7 +245,7 @@ class RuleDecl(Node):
 
 
 Item: TypeAlias = (
-    Source | Import | Cites | Param | Sizes | Const | IndexDecl | EnumDecl | MachineDecl | StructDecl | TypeDecl
+    Source | Import | Cites | Era | Param | Sizes | Const | IndexDecl | EnumDecl | MachineDecl | StructDecl | TypeDecl
     | Variable | Instance | Requires | Hold | Fn | Op | Proc | ThreadDecl | RuleDecl | Claim | Reach | AssumeItem
     | Observer | Without | Uncovered | Edited
 )  # fmt: skip
