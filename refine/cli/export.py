@@ -19,13 +19,13 @@ from refine.lang.sizes import sizes
 from refine.smt.ground import Unfit, ground
 from refine.smt.murphi import murphi
 from refine.smt.promela import promela
-from refine.text.diag import Reporter, Severity, render
+from refine.text.diag import Reporter, Severity, escape, render
 
 _WRITERS = {"murphi": murphi, "promela": promela}
 _RUN = {
     "murphi": (
         "rumur --deadlock-detection off --symmetry-reduction off --value-type int32_t --output NAME.c NAME.m",
-        "cc -O2 -mcx16 NAME.c -o NAME -lpthread && ./NAME",
+        "cc -O2 NAME.c -o NAME -lpthread && ./NAME (on x86 also -mcx16)",
     ),
     "promela": (
         "spin -o2 -a NAME.pml && cc -O2 -DSAFETY -DNOREDUCE pan.c -o pan && ./pan -E -m1000000",
@@ -87,10 +87,12 @@ def _model(to: str, target: Target, system: System, reporter: Reporter) -> None:
             *(f"left out: {name} ({why})" for name, why in made.left_out),
         ]
         sys.stdout.write(_WRITERS[to](made, about))
+        for name, cause in made.left_out:
+            sys.stderr.write(f"left out: {escape(name)} ({cause})\n")
     except Unfit as why:
         reporter.error(
             "E0622", f"'{target.name}' cannot be told in {to.capitalize()} at this size: {why}", None,
-            "try a smaller size",
+            why.remedy,
         )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def _names(file: FileResult) -> Iterator[str]:
 
 def _place(name: str) -> bool:
     """Whether what is cited is a place where something can be read, rather than a statement."""
-    return " " in name or _COMMIT.fullmatch(name) is not None
+    return " " in name or name.startswith("CVE-") or _COMMIT.fullmatch(name) is not None
 
 
 def _about(part: Part) -> Iterator[str]:

@@ -35,10 +35,17 @@ from refine.smt.term import BIT, Term, TermOp, Terms
 
 MOST = 20_000  # commands
 WIDEST = 16  # bits of a word
+FAR = 1 << 31  # the numbers that are kept are nearer to 0
+SMALLER = "try a smaller size"
+BOUNDS = "declare its bounds, as in 'int(0..7)': other checkers keep each number in a few bits"
 
 
 class Unfit(Exception):
-    """What cannot be told without params, choices and containers, and why."""
+    """What other checkers cannot be told, and why; `remedy` is what would help."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,7 @@ class _Ground:
         system = self._system
         total = sum(prod(_count(b.type, r.name) for b in (*r.params, *r.choices)) for r in system.rules)
         if total > MOST:
-            raise Unfit(f"its rules have {total} instances, more than {MOST}")
+            raise Unfit(f"its rules have {total} instances, more than {MOST}", SMALLER)
         invariants, left_out = [], []
         for p in system.properties:
             match p.kind:
@@ -125,6 +132,11 @@ class _Ground:
                     pass
         commands = [c for r in system.rules for c in self._commands(r)]
         starts = tuple(dict.fromkeys(self._starts()))
+        if not starts:
+            raise Unfit(
+                "it has no initial state",
+                "other checkers need one: see what the initial action and the assumptions ask for",
+            )
         return Ground(self._terms, self.scalars, starts, tuple(commands), tuple(invariants), tuple(left_out))
 
     # --- actions -------------------------------------------------------------------------------------------------
@@ -184,14 +196,14 @@ class _Ground:
     def _starts(self) -> Iterator[tuple[int, ...]]:
         init = self._system.init
         if prod(_count(b.type, "the initial action") for b in (*init.params, *init.choices)) > MOST:
-            raise Unfit(f"it has more than {MOST} initial states to be listed")
+            raise Unfit(f"it has more than {MOST} initial states to be listed", SMALLER)
         begin = {name: self._shape.default(type_) for name, type_ in self._types.items()}
         read = Encoder(self._shape, begin, self._free)
         for env, _ in self._valuations(init):
             if self._possible(init, env, read) is self._terms.false:
                 continue
             if any(read.truth(f.cond, env) is not self._terms.false for f in init.faults):
-                raise Unfit("its initial action is undefined")
+                raise Unfit("its initial action is undefined", "'spte check' shows where")
             after = self._after(init, env, read)
             then = Encoder(self._shape, after, self._free, read)
             if all(then.truth(a.cond) is self._terms.true for a in self._system.assumes):
@@ -225,7 +237,7 @@ def _assumes(system: System, p: Property) -> bool:
 def _count(type_: Type, where: str) -> int:
     n = cardinality(type_)
     if n is None:
-        raise Unfit(f"{where} chooses among all integers")
+        raise Unfit(f"{where} chooses among all integers", BOUNDS)
     return n
 
 
@@ -235,9 +247,13 @@ def _count(type_: Type, where: str) -> int:
 def _fits(name: str, type_: Type) -> None:
     match type_:
         case Int() if not type_.bounded:
-            raise Unfit(f"'{name}' holds an unbounded integer")
+            raise Unfit(f"'{name}' holds an unbounded integer", BOUNDS)
+        case Int(lo, hi) if lo is not None and hi is not None and not -FAR < lo <= hi < FAR:
+            raise Unfit(f"'{name}' holds numbers of more than 32 bits", BOUNDS)
         case Word(bits) if bits > WIDEST:
-            raise Unfit(f"'{name}' holds a word of {bits} bits, more than {WIDEST}")
+            raise Unfit(
+                f"'{name}' holds a word of {bits} bits, more than {WIDEST}", "declare a narrower word"
+            )
         case Option(item) | Array(_, item):
             _fits(name, item)
         case Struct(_, fields):
@@ -281,6 +297,21 @@ def _source(name: str, type_: Type) -> str:
     return f"{shown}: {', '.join(f'{k} {show_value(type_, k)}' for k in range(n))}"
 
 
+# Words of Promela, of Murphi, and of the C that both are compiled to; in lower case, as Murphi may read them.
+_WORDS = """
+active alias and arithmetic array assert assume atomic auto begin bit bool boolean break by byte c_code c_decl
+c_expr c_state c_track case char chan check clear const continue cover d_proctype d_step default div do double else
+elsif empty enabled end endalias endexists endfor endforall endfunction endif endprocedure endrecord endrule
+endruleset endstartstate endswitch endwhile enum error eval exists extern false fi float flush for forall forward
+full function goto hidden if implies in init inline int invariant isundefined len liveness local long ltl main
+mtype mod multiset nempty never nfull none normal not notrace now of od of or pc_value pid print printf printm
+priority procedure proctype property provided put record register return rule ruleset run scalarset select short
+show signed sizeof skip smallest startstate static strong struct switch system then timeout to trace true type
+typedef undefine union unless unsigned until var void volatile weak while xr xs
+"""
+_RESERVED = frozenset(_WORDS.split())
+
+
 def _named(found: Sequence[Scalar]) -> tuple[Scalar, ...]:
     """The scalars with names of letters, digits and underscores, no two alike."""
     taken: set[str] = set()
@@ -288,7 +319,7 @@ def _named(found: Sequence[Scalar]) -> tuple[Scalar, ...]:
     for scalar in found:
         text = scalar.name.replace("?", "_some").replace("!", "_value")
         text = re.sub(r"\W+", "_", text).strip("_")
-        text = f"v_{text}" if not text[0].isalpha() else text
+        text = f"v_{text}" if not text[0].isalpha() or text.lower() in _RESERVED else text
         name = next(n for k in range(len(found) + 1) if (n := f"{text}_{k}" if k else text) not in taken)
         taken.add(name)
         named.append(replace(scalar, name=name))

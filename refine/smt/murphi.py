@@ -12,7 +12,7 @@ _DIALECT = Dialect("&", "=", "true", "false", lambda c, a, b: f"({c} ? {a} : {b}
 
 def murphi(system: Ground, about: Sequence[str]) -> str:
     """The text of a model; `about` is put at its head. Raises `Unfit`."""
-    infix = Infix(_DIALECT, {s.term: s.name for s in system.scalars})
+    infix = Infix(_DIALECT, system.scalars)
     lines = [*(f"-- {line}" for line in about), "", "var"]
     lines += [f"  {s.name}: {_type(s)}; -- {s.source}" for s in system.scalars]
     for n, start in enumerate(system.starts):
@@ -21,6 +21,8 @@ def murphi(system: Ground, about: Sequence[str]) -> str:
         lines.append("end;")
     for command in system.commands:
         lines += ["", *_rule(command, infix)]
+    if not system.commands:
+        lines += ["", 'rule "none"', "  false", "==>", "begin", "end;"]
     for name, cond in system.invariants:
         lines += ["", f'invariant "{name}"', f"  {infix(cond)};"]
     return "\n".join(lines) + "\n"

@@ -15,7 +15,7 @@ def promela(system: Ground, about: Sequence[str]) -> str:
 
     Its states are those of the system, and the one from which an initial state is chosen.
     """
-    infix = Infix(_DIALECT, {s.term: s.name for s in system.scalars})
+    infix = Infix(_DIALECT, system.scalars)
     lines = ["/*", *(f" * {line}" for line in about), " */", ""]
     lines += [f"{_type(s)} {s.name}; /* {s.source} */" for s in system.scalars]
     lines += [f"hidden {_type(s).replace('bool', 'byte')} new_{s.name};" for s in system.scalars]
@@ -27,6 +27,8 @@ def promela(system: Ground, about: Sequence[str]) -> str:
     lines += ["  fi;", "  do"]
     for command in system.commands:
         lines += _option(command, infix)
+    if not system.commands:
+        lines.append("  :: false -> skip")
     lines += ["  od", "}"]
     return "\n".join(lines) + "\n"
 

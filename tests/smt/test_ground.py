@@ -196,6 +196,16 @@ def test_what_is_left_out_is_said_at_the_head(to: str, capsys: Capture) -> None:
         ("shared int n = 0;", "'n' holds an unbounded integer"),
         ("shared u64 n = 0;", "'n' holds a word of 64 bits, more than 16"),
         ("shared u16 n = 0; rule any[x in a, y in a] { havoc n; }", "instances, more than 20000"),
+        (
+            "shared u16 n = 3; rule up { n = trunc16(to_int(n) * to_int(n) * 4); }",
+            "numbers that 32 bits do not hold",
+        ),
+        (
+            "shared int(0..65535) n = 3; rule up when n * n * n > 5 { n = 0; }",
+            "numbers that 32 bits do not hold",
+        ),
+        ("shared int(0..3000000000) n = 3;", "'n' holds numbers of more than 32 bits"),
+        ("shared int(0..3) n = 0; assume above: n > 0;", "it has no initial state"),
     ],
 )
 def test_what_does_not_fit_is_refused(line: str, why: str, tmp_path: Path, capsys: Capture) -> None:
@@ -205,3 +215,42 @@ def test_what_does_not_fit_is_refused(line: str, why: str, tmp_path: Path, capsy
     said = capsys.readouterr().err
     assert "error[E0622]" in said
     assert why in said
+
+
+NEAR = """protocol near;
+shared u16 a = 65535;
+shared u16 b = 40000;
+shared int(-40000..40000) timeout = -40000;
+shared u16 len = 0;
+thread only {
+    step multiply { len = a * b; }
+    step subtract { len = b - a; }
+    step shift { len = len << 9 | a >> 3; }
+    step divide { timeout = timeout / 7 % 13; }
+    step invert { len = ~len; }
+}
+claim product: only at subtract -> len == 25536;
+claim difference: only at shift -> len == 40001;
+claim quotient: only at invert -> timeout == 5;
+"""
+
+
+@pytest.mark.parametrize("tool", CHECKERS)
+def test_numbers_near_the_bounds_and_words_of_the_other_language(tool: str, tmp_path: Path) -> None:
+    needs(tool, "gcc")
+    file = tmp_path / "near.spte"
+    file.write_text(NEAR)
+    system = lowered(file, {})
+    found = explore(system, [p.name for p in system.properties if p.kind is Kind.STATE], Limits())
+    assert not any(isinstance(v, Violated) for v in found.verdicts.values())
+    write, asked = CHECKERS[tool]
+    assert asked(write(ground(system), []), tmp_path) == (True, found.states)
+
+
+@pytest.mark.parametrize("tool", CHECKERS)
+def test_a_protocol_that_never_moves_is_a_model(tool: str, tmp_path: Path) -> None:
+    needs(tool, "gcc")
+    file = tmp_path / "still.spte"
+    file.write_text("protocol still;\nshared int(0..3) n = 1;\nclaim one: n == 1;\n")
+    write, asked = CHECKERS[tool]
+    assert asked(write(ground(lowered(file, {})), []), tmp_path) == (True, 1)
