@@ -109,6 +109,11 @@ def test_which_shipped_protocols_are_proved_for_any_number() -> None:
         "rwlock": {"reader"},
         "request": {"vcpu"},
         "obligation": {"page"},
+        "pkvm_finalize": {"cpu"},
+        "flush_owed": {"root", "vcpu"},
+        "nx_recovery": {"page"},
+        "spte_overwrite": {"page"},
+        "vma_snapshot": {"vcpu"},
     }
 
 
