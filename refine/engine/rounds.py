@@ -164,7 +164,7 @@ class _Counter:
             able = e.or_(*(self._able(rule, own) for rule in rules))
             strong = rules[0].fair == "strong"
             about = name or self._system.families[actor or 0].name
-            never = self._var(f"never.{about}", _table(own)) if strong else None
+            never = self._var(f"halted.{about}", _table(own)) if strong else None
             yield _Group(own, able, movers, self._var(f"served.{about}", _table(own)), never)
 
     def _named(self) -> str:
