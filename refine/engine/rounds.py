@@ -101,7 +101,7 @@ class _Group:
     able: Expr  # whether the unit can move
     movers: frozenset[str]  # the rules by which it does
     served: Var
-    never: Var | None  # strong: it is taken not to move any more
+    halted: Var | None  # strong: it is taken not to move any more
 
 
 class _Counter:
@@ -118,7 +118,7 @@ class _Counter:
         self._most = most
         self._over = self._var("over", Int(0, most))
         self._groups = tuple(self._grouped())
-        strong = any(g.never is not None for g in self._groups)
+        strong = any(g.halted is not None for g in self._groups)
         self._watching = self._var("watching", BOOL) if strong else None
 
     def _var(self, name: str, type_: Type) -> Var:
@@ -130,7 +130,7 @@ class _Counter:
         rules.append(self._counted(Rule(f"{self._prefix}.stand_still", (), e.TRUE)))
         if self._watching is not None:
             rules.append(self._watch(self._watching))
-        owed = [v for g in self._groups for v in (g.served, g.never) if v is not None]
+        owed = [v for g in self._groups for v in (g.served, g.halted) if v is not None]
         watching = [] if self._watching is None else [self._watching]
         extra = (*self._who.values(), self._waiting, *watching, self._over, *owed)
         few = Property(FEW, Kind.STATE, e.lt(_read(self._over), e.integer(self._most)), "claim")
@@ -164,8 +164,8 @@ class _Counter:
             able = e.or_(*(self._able(rule, own) for rule in rules))
             strong = rules[0].fair == "strong"
             about = name or self._system.families[actor or 0].name
-            never = self._var(f"halted.{about}", _table(own)) if strong else None
-            yield _Group(own, able, movers, self._var(f"served.{about}", _table(own)), never)
+            halted = self._var(f"halted.{about}", _table(own)) if strong else None
+            yield _Group(own, able, movers, self._var(f"served.{about}", _table(own)), halted)
 
     def _named(self) -> str:
         return f"{self._prefix}#{next(self._fresh)}"
@@ -214,9 +214,9 @@ class _Counter:
             updates.append((self._watching.name, goes_on))
         for g, x in zip(self._groups, served, strict=True):
             updates.append((g.served.name, _tabled(g.binders, e.and_(goes_on, e.not_(over), x))))
-            if g.never is not None:
+            if g.halted is not None:
                 updates.append(
-                    (g.never.name, _tabled(g.binders, e.and_(goes_on, _entry(g.never, g.binders))))
+                    (g.halted.name, _tabled(g.binders, e.and_(goes_on, _entry(g.halted, g.binders))))
                 )
         return replace(
             rule,
@@ -229,22 +229,22 @@ class _Counter:
         """Whether a unit of the group has what it is owed, after a step by `rule`."""
         own = zip(g.binders, rule.params, strict=False)
         moved = e.and_(*(e.eq(_bound(a), _bound(b)) for a, b in own)) if rule.name in g.movers else e.FALSE
-        spared = e.not_(g.able) if g.never is None else _entry(g.never, g.binders)
+        spared = e.not_(g.able) if g.halted is None else _entry(g.halted, g.binders)
         return e.or_(_entry(g.served, g.binders), spared, moved)
 
     def _right(self) -> Iterator[Expr]:
         """That who is taken not to move any more cannot."""
         for g in self._groups:
-            if g.never is not None:
-                yield _all(g.binders, e.implies(_entry(g.never, g.binders), e.not_(g.able)))
+            if g.halted is not None:
+                yield _all(g.binders, e.implies(_entry(g.halted, g.binders), e.not_(g.able)))
 
     def _watch(self, watching: Var) -> Rule:
         """Somebody begins to watch, and chooses who cannot move from now on."""
         choices, updates = [], [(watching.name, e.TRUE)]
         for g in self._groups:
-            if g.never is not None:
-                choices.append(Binder(self._named(), g.never.type))
-                updates.append((g.never.name, _bound(choices[-1])))
+            if g.halted is not None:
+                choices.append(Binder(self._named(), g.halted.type))
+                updates.append((g.halted.name, _bound(choices[-1])))
         guard = e.and_(_read(self._waiting), e.not_(_read(watching)))
         return Rule(f"{self._prefix}.watch", (), guard, choices=tuple(choices), updates=tuple(updates))
 

@@ -20,6 +20,7 @@ from refine.engine.ic3 import ic3
 from refine.engine.live import live
 from refine.engine.rounds import DEFINED, FEW, counting, rounds
 from refine.engine.verdict import Cause, Limits, Proved, Unknown, Vacuous, Verdict, Violated
+from refine.lang.tokens import grammar
 from tests.engine.test_live import AROUND, COUNTER, FLICKER, TURNS, crew_of, system
 
 
@@ -67,6 +68,16 @@ def test_a_search_of_the_system_that_counts_agrees_with_ic3(seed: int) -> None:
         by_search = explore(counted, [FEW, DEFINED], Limits()).verdicts
         by_clauses = ic3(counted, [FEW, DEFINED], Limits()).verdicts
         assert [type(by_search[n]) for n in (FEW, DEFINED)] == [type(by_clauses[n]) for n in (FEW, DEFINED)]
+
+
+def test_what_is_counted_has_names_that_sentences_can_be_written_with() -> None:
+    reserved = grammar().terminals
+    crews = [crew_of(seed) for seed in range(12)]
+    assert any(rule.fair == "strong" for crew in crews for rule in crew.rules)
+    for crew in crews:
+        for claim in crew.properties:
+            added = counting(crew, claim, 2).vars[len(crew.vars) :]
+            assert not [v.name for v in added if reserved.keys() & set(v.name.split("."))]
 
 
 # --- planted errors -----------------------------------------------------------------------------------------------
