@@ -35,6 +35,7 @@ from refine.smt.term import BIT, Term, TermOp, Terms
 
 MOST = 20_000  # commands
 WIDEST = 16  # bits of a word
+TEMPORARY = "new_"  # how the names of new values begin, in the models that are written
 FAR = 1 << 31  # the numbers that are kept are nearer to 0
 SMALLER = "try a smaller size"
 BOUNDS = "declare its bounds, as in 'int(0..7)': other checkers keep each number in a few bits"
@@ -319,7 +320,8 @@ def _named(found: Sequence[Scalar]) -> tuple[Scalar, ...]:
     for scalar in found:
         text = scalar.name.replace("?", "_some").replace("!", "_value")
         text = re.sub(r"\W+", "_", text).strip("_")
-        text = f"v_{text}" if not text[0].isalpha() or text.lower() in _RESERVED else text
+        if not text[0].isalpha() or text.lower() in _RESERVED or text.startswith(TEMPORARY):
+            text = f"v_{text}"
         name = next(n for k in range(len(found) + 1) if (n := f"{text}_{k}" if k else text) not in taken)
         taken.add(name)
         named.append(replace(scalar, name=name))

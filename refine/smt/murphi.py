@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from refine.smt.ground import Command, Ground, Scalar
+from refine.smt.ground import TEMPORARY, Command, Ground, Scalar
 from refine.smt.infix import Dialect, Infix
 
 _DIALECT = Dialect("&", "=", "true", "false", lambda c, a, b: f"({c} ? {a} : {b})")
@@ -32,7 +32,7 @@ def _rule(command: Command, infix: Infix) -> Iterator[str]:
     yield f'rule "{_quoted(command.name)}"'
     yield f"  {infix(command.guard)}"
     yield "==>"
-    new = [(s, f"new_{s.name}", infix(x)) for s, x in command.updates]
+    new = [(s, f"{TEMPORARY}{s.name}", infix(x)) for s, x in command.updates]
     if new:
         yield "var"
         yield from (f"  {name}: {_type(s)};" for s, name, _ in new)

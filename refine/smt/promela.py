@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from refine.smt.ground import Command, Ground, Scalar
+from refine.smt.ground import TEMPORARY, Command, Ground, Scalar
 from refine.smt.infix import Dialect, Infix
 
 _DIALECT = Dialect("&&", "==", "true", "false", lambda c, a, b: f"({c} -> {a} : {b})")
@@ -18,7 +18,7 @@ def promela(system: Ground, about: Sequence[str]) -> str:
     infix = Infix(_DIALECT, system.scalars)
     lines = ["/*", *(f" * {line}" for line in about), " */", ""]
     lines += [f"{_type(s)} {s.name}; /* {s.source} */" for s in system.scalars]
-    lines += [f"hidden {_type(s).replace('bool', 'byte')} new_{s.name};" for s in system.scalars]
+    lines += [f"hidden {_type(s).replace('bool', 'byte')} {TEMPORARY}{s.name};" for s in system.scalars]
     lines += ["", "inline check() {", *_checked(system, infix), "}", "", "active proctype system() {", "  if"]
     for start in system.starts:
         lines.append("  :: d_step {")
@@ -46,8 +46,8 @@ def _option(command: Command, infix: Infix) -> Iterator[str]:
         yield f"       assert(!({infix(cond)})); /* undefined: {place} */"
     for claim, cond in command.checks:
         yield f"       assert({infix(cond)}); /* {claim} */"
-    yield from (f"       new_{s.name} = {infix(x)};" for s, x in command.updates)
-    yield from (f"       {s.name} = new_{s.name};" for s, _ in command.updates)
+    yield from (f"       {TEMPORARY}{s.name} = {infix(x)};" for s, x in command.updates)
+    yield from (f"       {s.name} = {TEMPORARY}{s.name};" for s, _ in command.updates)
     yield "       check() }"
 
 

@@ -222,12 +222,13 @@ shared u16 a = 65535;
 shared u16 b = 40000;
 shared int(-40000..40000) timeout = -40000;
 shared u16 len = 0;
+shared u16 new_len = 0;
 thread only {
     step multiply { len = a * b; }
     step subtract { len = b - a; }
     step shift { len = len << 9 | a >> 3; }
     step divide { timeout = timeout / 7 % 13; }
-    step invert { len = ~len; }
+    step invert { len = ~len; new_len = len; }
 }
 claim product: only at subtract -> len == 25536;
 claim difference: only at shift -> len == 40001;
