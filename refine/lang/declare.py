@@ -56,7 +56,7 @@ def declare(cx: Context, loaded: Loaded, sizes: Mapping[str, int]) -> Declared:
         (ast.ThreadDecl,),
         (ast.StructDecl, ast.TypeDecl, ast.Fn, ast.Op, ast.Proc),
         (ast.Variable, ast.Instance),
-        (ast.RuleDecl, ast.Claim, ast.Reach, ast.AssumeItem, ast.Edited, ast.Requires, ast.Hold),
+        (ast.RuleDecl, ast.Claim, ast.Reach, ast.AssumeItem, ast.Edited, ast.Requires, ast.Hold, ast.Era),
     )
     for group in kinds:
         for item, own in items:
@@ -79,7 +79,7 @@ class _Maker:
     out: Declared
     sizes: Mapping[str, int]
     items: tuple[ast.Item, ...]
-    taken: dict[tuple[str, str], ast.Ident] = field(default_factory=dict)
+    taken: dict[tuple[str, str], ast.Ident | ast.Text] = field(default_factory=dict)
 
     def add(self, scope: Scope, name: ast.Ident, entity: Entity) -> None:
         if name.name in scope.names:
@@ -90,7 +90,7 @@ class _Maker:
         scope.names[name.name] = entity
         scope.spans[name.name] = name
 
-    def once(self, kind: str, name: ast.Ident, full: str) -> None:
+    def once(self, kind: str, name: ast.Ident | ast.Text, full: str) -> None:
         """Notes a name that is no entity of a scope, such as a claim's."""
         first = self.taken.setdefault((kind, full), name)
         if first is not name:
@@ -142,6 +142,9 @@ class _Maker:
             case ast.Edited(_, name):
                 self.once("edit", name, name.name)
                 self.out.edits.append(item)
+            case ast.Era(text):
+                if own:
+                    self.once("era", text, "era")
             case ast.Requires() | ast.Hold():
                 cx.fail("E0404", "this belongs into a 'type { … }'", item.span)
             case ast.Fn(name) | ast.Op(name) | ast.Proc(name):
