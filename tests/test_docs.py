@@ -111,7 +111,7 @@ def test_the_readme_shows_what_the_whole_suite_prints() -> None:
     assert [part for part in shown if not any(suite.same(part, other) for other in real)] == []
 
 
-# --- the architecture --------------------------------------------------------------------------------------------
+# --- the ledger ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -122,6 +122,9 @@ def test_the_ledger_is_what_the_suite_finds() -> None:
 
 def test_every_statement_has_an_answer() -> None:
     assert "**no answer**" not in page("docs/claims.md")
+
+
+# --- the architecture --------------------------------------------------------------------------------------------
 
 
 def test_the_table_of_modules_is_that_of_the_package() -> None:

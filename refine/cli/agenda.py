@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from refine.cli.files import Target
 from refine.cli.joint import idle_together
-from refine.cli.proofs import Proofs
+from refine.cli.proofs import Proofs, unwritten
+from refine.cli.status import UNKNOWN
 from refine.engine.decide import Sizes
-from refine.engine.items import Dropped, Item, Recheck, Tried, plan
+from refine.engine.items import Changed, Dropped, InEra, Item, Occurrences, Recheck, Reprove, Tried, plan
+from refine.engine.judge import kind_of
 from refine.engine.maps import elements, systematic, weaker
 from refine.lang import ast
 from refine.lang.elements import Outline
@@ -163,3 +165,44 @@ class Audit:
         assert file.outline is not None, "what could not be lowered has nothing to conclude"
         found = [*self.proof.conclusions(file, results, rows), *unstated(file.outline, rows)]
         return [*found, *unguarded(results, rows)] if self.systematic else found
+
+
+def untold(item: Item, why: str) -> list[Row]:
+    """The rows of an item of which nothing was found out."""
+    match item:
+        case Dropped(uses=uses, kind="together"):
+            name = ", ".join(use.name for use in uses)
+            return [Row("together", name, "unknown", UNKNOWN, uses[0].claim, why=why)]
+        case Dropped(uses=uses):
+            return [
+                Row(
+                    "redundant" if use.redundant else "because",
+                    use.name,
+                    "unknown",
+                    UNKNOWN,
+                    use.claim,
+                    why=why,
+                )
+                for use in uses
+            ]
+        case Changed(role, name) | Tried(role, name):
+            return [Row(role, name, "unknown", UNKNOWN, why=why)]
+        case InEra(variant=variant, name=name):
+            return [Row("era", name, "unknown", UNKNOWN, why=why, variant=variant)]
+        case Occurrences():
+            return [Row("vacuity", "what must happen", "unknown", UNKNOWN, why=why)]
+        case Recheck(section, sizes):
+            return [
+                Row(
+                    "certificate",
+                    kind_of(section),
+                    "unknown",
+                    UNKNOWN,
+                    why=why,
+                    asked=(sizes,) if sizes else (),
+                )
+            ]
+        case Reprove():
+            return [unwritten(item.about, why)]
+        case _:
+            assert_never(item)

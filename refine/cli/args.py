@@ -13,8 +13,6 @@ from refine.text.diag import escape
 
 USAGE = 2
 
-_PROOFS = "where certificates are (default: beside the specifications)"
-
 _STATUS = """\
 exit status: 0 all as declared; 1 something is not (violated, vacuous); 2 usage or
 specification error; 3 unknown, out of time, or only 'up to k steps' where a proof
@@ -121,7 +119,7 @@ def parser() -> Parser:
     )  # fmt: skip
     _include(report)
     _effort(report)
-    report.add_argument("--proofs", metavar="DIR", type=Path, help=_PROOFS)
+    _certificates(report)
     # The page speaks of whole proofs.
     report.set_defaults(
         claim=[], size=[], engine="auto", steps=None, timeout=None, no_symmetry=False, runs=False, json=False,
@@ -172,12 +170,7 @@ def parser() -> Parser:
     )  # fmt: skip
     export.add_argument("file", metavar="FILE")
     export.add_argument("--to", choices=("smt2", "promela", "murphi"), default="smt2", help="(default: smt2)")
-    export.add_argument(
-        "--proofs",
-        metavar="DIR",
-        type=Path,
-        help=_PROOFS,
-    )
+    _certificates(export)
     _sizes(export)
     _include(export)
 
@@ -295,13 +288,17 @@ def _shard(verb: Parser) -> None:
     )
 
 
-def _proofs(verb: Parser) -> None:
+def _certificates(verb: Parser) -> None:
     verb.add_argument(
         "--proofs",
         metavar="DIR",
         type=Path,
-        help=_PROOFS,
+        help="where certificates are (default: beside the specifications)",
     )
+
+
+def _proofs(verb: Parser) -> None:
+    _certificates(verb)
     verb.add_argument(
         "--reprove",
         action="store_true",

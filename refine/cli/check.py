@@ -8,15 +8,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import assert_never
 
 from refine.cli.again import Again, Known, Part
-from refine.cli.agenda import Agenda, File, Proof
+from refine.cli.agenda import Agenda, File, Proof, untold
 from refine.cli.args import version
 from refine.cli.cache import Cache, Shelf, shelf
 from refine.cli.files import Target, targets
 from refine.cli.joint import may_change, settled
-from refine.cli.place import Place
+from refine.cli.place import Place, place
 from refine.cli.pool import run as run_jobs
 from refine.cli.proofs import Proofs, unwritten
 from refine.cli.shard import Shard, mine
@@ -24,8 +23,8 @@ from refine.cli.sink import JsonSink, Sink, TextSink
 from refine.cli.status import UNKNOWN, USAGE, worst
 from refine.cli.work import Done, Interrupts, Job, Options
 from refine.engine.decide import Sizes, status
-from refine.engine.items import Changed, Dropped, InEra, Item, Occurrences, Recheck, Reprove, Tried
-from refine.engine.judge import kind_of, observers
+from refine.engine.items import Item
+from refine.engine.judge import observers
 from refine.engine.verdict import Tick
 from refine.lang.edited import outline_of
 from refine.lang.load import load
@@ -170,13 +169,9 @@ class Run:
         if path is None:
             return True
         reporter = Reporter()
-        try:
-            self._junit = Place(path)
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            reporter.error("E0613", f"cannot write '{path}': {why}", None)
-            self._report(reporter)
-        return not reporter.diagnostics
+        self._junit = place(path, reporter)
+        self._report(reporter)
+        return self._junit is not None
 
     def _write_reports(self, seconds: float) -> None:
         """The other reports: JUnit's into its file, GitHub's between the lines of text."""
@@ -364,7 +359,7 @@ class Run:
         self._sink.audited(file.name, [one for one in done.rows if not may_change(one)])
         if job.audits:
             if done.trouble and isinstance(job, Job) and job.item is not None:
-                told.audit += _untold(job.item, done.trouble)
+                told.audit += untold(job.item, done.trouble)
             if not told.open and not self._shard.whole and not told.failed:  # its claims may be elsewhere
                 told.open = True
                 self._sink.open(file.name, file.doc)
@@ -516,44 +511,3 @@ def _words(args: argparse.Namespace, every: bool) -> list[str]:
         *_unusual(args),
         *_part(args.shard),
     ]
-
-
-def _untold(item: Item, why: str) -> list[Row]:
-    """The rows of an item of which nothing was found out."""
-    match item:
-        case Dropped(uses=uses, kind="together"):
-            name = ", ".join(use.name for use in uses)
-            return [Row("together", name, "unknown", UNKNOWN, uses[0].claim, why=why)]
-        case Dropped(uses=uses):
-            return [
-                Row(
-                    "redundant" if use.redundant else "because",
-                    use.name,
-                    "unknown",
-                    UNKNOWN,
-                    use.claim,
-                    why=why,
-                )
-                for use in uses
-            ]
-        case Changed(role, name) | Tried(role, name):
-            return [Row(role, name, "unknown", UNKNOWN, why=why)]
-        case InEra(variant=variant, name=name):
-            return [Row("era", name, "unknown", UNKNOWN, why=why, variant=variant)]
-        case Occurrences():
-            return [Row("vacuity", "what must happen", "unknown", UNKNOWN, why=why)]
-        case Recheck(section, sizes):
-            return [
-                Row(
-                    "certificate",
-                    kind_of(section),
-                    "unknown",
-                    UNKNOWN,
-                    why=why,
-                    asked=(sizes,) if sizes else (),
-                )
-            ]
-        case Reprove():
-            return [unwritten(item.about, why)]
-        case _:
-            assert_never(item)

@@ -80,15 +80,15 @@ def _obligations(
 def _model(to: str, target: Target, system: System, reporter: Reporter) -> None:
     try:
         made = ground(system)
+        left_out = [f"left out: {name} ({why})" for name, why in made.left_out]
         about = [
             f"{target.name} at {_shown(dict(system.sizes))}",
             f"made of the rules that 'spte show' prints; their fingerprint: {digest(system)}",
             *_RUN[to],
-            *(f"left out: {name} ({why})" for name, why in made.left_out),
+            *left_out,
         ]
         sys.stdout.write(_WRITERS[to](made, about))
-        for name, cause in made.left_out:
-            sys.stderr.write(f"left out: {escape(name)} ({cause})\n")
+        sys.stderr.writelines(f"{escape(line)}\n" for line in left_out)
     except Unfit as why:
         reporter.error(
             "E0622", f"'{target.name}' cannot be told in {to.capitalize()} at this size: {why}", None,

@@ -5,6 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from refine.text.diag import Reporter
+
+
+def place(path: Path, reporter: Reporter) -> Place | None:
+    """Where a report that is asked for goes; None, with a diagnostic, where it cannot be written."""
+    try:
+        return Place(path)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reporter.error("E0613", f"cannot write '{path}': {why}", None)
+        return None
+
 
 class Place:
     """Where one report goes. Until it is written, what was there before stays."""

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from refine.cli.agenda import Proof
 from refine.cli.check import Run, proofs
-from refine.cli.place import Place
+from refine.cli.place import place
 from refine.cli.sink import PageSink
 from refine.cli.status import CONTRADICTION, USAGE, worst
 from refine.report.ledger import Ledger, Part, ledger
 from refine.report.result import FileResult
-from refine.text.diag import Reporter, render, suggest
+from refine.text.diag import Reporter, suggest
 
 LIST = "statements.toml"
 _UNANSWERED = 1
@@ -24,43 +24,37 @@ _UNANSWERED = 1
 
 def report(args: argparse.Namespace) -> int:
     """Prove, and write the ledger; status 1 also where a statement has no answer."""
-    reporter = Reporter()
+    reporter, sink = Reporter(), PageSink()
     parts = _parts(args, reporter)
-    place = _place(args.output, reporter)
+    out = None if args.output is None else place(args.output, reporter)
     if reporter.diagnostics:
-        return _refused(reporter)
+        sink.diagnostics(reporter.sorted())
+        return USAGE
     as_proof = argparse.Namespace(**{**vars(args), "verb": "prove"})
-    sink = PageSink() if place is None else None
-    run = Run(as_proof, every=True, agenda=Proof(proofs=proofs(as_proof)), sink=sink)
+    run = Run(as_proof, every=True, agenda=Proof(proofs=proofs(as_proof)), sink=sink if out is None else None)
     try:
         status = run.run()
-        if run.interrupted or status in (
-            USAGE,
-            CONTRADICTION,
-        ):  # a page that lacks some of it would look whole
+        # A page that lacks some of it would look whole.
+        if run.interrupted or status in (USAGE, CONTRADICTION):
             return status
         found = _ledger(args, run.finished, parts)
-        if place is None:
+        if out is None:
             sys.stdout.write(found.text)
         else:
-            place.write(found.text)
+            out.write(found.text)
     finally:
-        if place is not None:
-            place.leave()
+        if out is not None:
+            out.leave()
     for path, name in found.unknown:
         near = suggest(name, {n for part in parts for n in part.statements})
         help_ = f"did you mean '{near}'?" if near else "the list of statements has no such name"
         reporter.error("E0621", f"{path} cites '{name}', which is no statement", None, help_)
     if found.unanswered:
-        sys.stderr.write(f"without an answer: {', '.join(found.unanswered)}\n")
-    statuses = [status, *([_UNANSWERED] if found.unanswered else [])]
-    return _refused(reporter) if reporter.has_errors else worst(statuses)
-
-
-def _refused(reporter: Reporter) -> int:
-    for diagnostic in reporter.sorted():
-        sys.stderr.write(render(diagnostic, colour=sys.stderr.isatty()) + "\n")
-    return USAGE
+        sink.note(f"without an answer: {', '.join(found.unanswered)}")
+    sink.diagnostics(reporter.sorted())
+    return worst(
+        [status, *([_UNANSWERED] if found.unanswered else []), *([USAGE] if reporter.has_errors else [])]
+    )
 
 
 def _ledger(args: argparse.Namespace, files: Sequence[FileResult], parts: Sequence[Part]) -> Ledger:
@@ -69,24 +63,13 @@ def _ledger(args: argparse.Namespace, files: Sequence[FileResult], parts: Sequen
     return ledger(files, parts, links, f"spte report {' '.join(args.files)}")
 
 
-def _place(path: Path | None, reporter: Reporter) -> Place | None:
-    if path is None:
-        return None
-    try:
-        return Place(path)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        reporter.error("E0613", f"cannot write '{path}': {why}", None)
-        return None
-
-
 # --- the list of statements -----------------------------------------------------------------------------------------
 
 
 def _parts(args: argparse.Namespace, reporter: Reporter) -> tuple[Part, ...]:
     """The statements that are to be answered: those of the list that is named, or that lies in a folder asked for."""
     beside = [Path(name) / LIST for name in args.files]
-    path = args.statements or next((place for place in beside if place.is_file()), None)
+    path = args.statements or next((one for one in beside if one.is_file()), None)
     if path is None:
         return ()
     try:

@@ -134,20 +134,19 @@ def _in_era(loaded: Loaded, item: ast.Edited, keeps: tuple[str, ...], edits: Edi
     outline = outline_with(loaded, edits) if item.era is not None else None
     if item.era is None or outline is None:
         return
+    needed = {frozenset(outline.named(path)): path for path in item.because}
     names: dict[frozenset[str], str] = {}
     uses: dict[frozenset[str], list[str]] = {}
-    needed = {frozenset(outline.named(path)): str(path) for path in item.because}
     for claim in keeps:
         for reason in outline.reasons.get(claim, ()):
             keys = frozenset(reason.keys)
             names.setdefault(keys, reason.name)
             uses.setdefault(keys, []).append(claim)
-    spans = {keys: path.span for path in item.because for keys in [frozenset(outline.named(path))]}
-    for keys, name in {**needed, **names}.items():
+    for keys, name in {**{keys: str(path) for keys, path in needed.items()}, **names}.items():
         if keys:
             yield InEra(
                 item.name.name, item.era.value, name, keys in needed, tuple(uses.get(keys, ())), keeps, edits,
-                edits.and_dropping(keys, outline), spans.get(keys, item.span),
+                edits.and_dropping(keys, outline), needed[keys].span if keys in needed else item.span,
             )  # fmt: skip
 
 

@@ -80,16 +80,11 @@ def _rechecked(case: Case, item: Recheck, how: How) -> Judgement:
         "refused": "not as declared",
         "unknown": "unknown",
     }
-    made = Judgement(
-        "certificate", kind_of(item.section), outcome, standing[outcome], why=why,
-        asked=(item.sizes,) if item.sizes else (),
+    any_number = isinstance(item.section, Unbounded) and outcome == "checked"
+    return Judgement(
+        "any number" if any_number else "certificate", kind_of(item.section), outcome, standing[outcome],
+        claim=", ".join(item.section.claims), why=why, asked=(item.sizes,) if item.sizes else (),
     )  # fmt: skip
-    made = replace(made, claim=", ".join(item.section.claims))
-    return (
-        replace(made, kind="any number")
-        if isinstance(item.section, Unbounded) and outcome == "checked"
-        else made
-    )
 
 
 def _checked(item: Recheck, systems: Sequence[System], how: How) -> tuple[str, str]:

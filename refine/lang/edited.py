@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, partial, reduce
 
 from refine.core.system import System
 from refine.core.table import show_system
@@ -27,13 +27,13 @@ def outline_of(loaded: Loaded, reporter: Reporter) -> Outline | None:
 
 def outline_with(loaded: Loaded, edits: Edits) -> Outline | None:
     """What may be spoken of in an edited file, at all its declared sizes together; None where it has errors."""
-    outline = None
-    for values in _sizes(loaded):
-        made = lower_whole(loaded, values, Reporter(), edits)
-        if made is None:
-            return None
-        outline = made.outline if outline is None else outline.with_more(made.outline)
-    return outline
+    made = [lower_whole(loaded, values, Reporter(), edits) for values in _sizes(loaded)]
+    found = [one.outline for one in made if one is not None]
+    return _together(found) if len(found) == len(made) else None
+
+
+def _together(outlines: Sequence[Outline]) -> Outline | None:
+    return reduce(Outline.with_more, outlines) if outlines else None
 
 
 def _plain(loaded: Loaded, known: Lowered | None = None) -> list[tuple[Mapping[str, int], Lowered]]:
@@ -53,9 +53,7 @@ def _plain(loaded: Loaded, known: Lowered | None = None) -> list[tuple[Mapping[s
 def _outline(
     loaded: Loaded, plain: Sequence[tuple[Mapping[str, int], Lowered]], reporter: Reporter
 ) -> Outline | None:
-    outline = None
-    for _, made in plain:
-        outline = made.outline if outline is None else outline.with_more(made.outline)
+    outline = _together([made.outline for _, made in plain])
     if outline is None:
         return None
     for given in (g for found in outline.given.values() for g in found):
@@ -89,15 +87,16 @@ def check_edited(loaded: Loaded, reporter: Reporter, known: Lowered | None = Non
         edits = resolve(item.edits, outline, Reporter())  # what is wrong there has been told
         if edits is not None:
             _check(loaded, item, edits, behaviours, reporter)
-            _look_up(item, outline_with(loaded, edits) if item.because else None, reporter)
+            _look_up(loaded, item, edits, reporter)
 
 
-def _look_up(item: ast.Edited, outline: Outline | None, reporter: Reporter) -> None:
+def _look_up(loaded: Loaded, item: ast.Edited, edits: Edits, reporter: Reporter) -> None:
     """Reports what an era names as needed, and does not have."""
-    for path in item.because if outline is not None else ():
-        assert outline is not None, "the loop has no rounds without one"
-        if not outline.named(path):
-            not_protective(path, outline, reporter)
+    outline = outline_with(loaded, edits) if item.because else None
+    if outline is not None:
+        for path in item.because:
+            if not outline.named(path):
+                not_protective(path, outline, reporter)
 
 
 def _check(

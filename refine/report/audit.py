@@ -162,7 +162,6 @@ def _all_fine(kind: str) -> str:
         "variant": "all keep their claims",
         "observer": "modelled, or left out for a reason",
         "certificate": "all checked by z3 and cvc5",
-        "era": "as declared",
     }.get(kind, "as declared")
 
 

@@ -22,7 +22,7 @@ def of_diagnostics(found: Iterable[Diagnostic]) -> Iterator[str]:
 def of_results(files: Iterable[FileResult]) -> Iterator[str]:
     """A line for everything that is not as declared, or not known."""
     for file in files:
-        everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
+        everything = file.asked
         for row in summed(file):
             if status(row.overall.outcome, file.steps):
                 at = _at(row.finding.line)

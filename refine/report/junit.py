@@ -37,7 +37,7 @@ def document(files: Iterable[FileResult], diagnostics: Iterable[Diagnostic], sec
 
 def _suite(file: FileResult) -> ET.Element:
     suite = ET.Element("testsuite", name=escape(file.path))
-    everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
+    everything = file.asked
     for row in summed(file):
         _property(suite, file, row, verdict(row, everything))
     for name, why in undecided(file):

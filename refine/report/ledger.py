@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from refine.report.audit import Row
-from refine.report.result import Cited, FileResult, Summed, summed
+from refine.report.result import Cited, FileResult, Origin, Summed, summed
 from refine.report.text import verdict
 from refine.report.trace import steps
 
@@ -23,6 +23,27 @@ class Part:
     statements: Mapping[str, str]
     about: str = ""
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What was found out about a file, where the page finds it, and its claims by name."""
+
+    result: FileResult
+    link: str
+    claims: Mapping[str, Summed]
+
+    @property
+    def audit(self) -> tuple[Row, ...]:
+        return self.result.audit
+
+    @property
+    def origin(self) -> Origin:
+        return self.result.origin
+
+    @property
+    def protocol(self) -> str:
+        return self.result.protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +63,17 @@ def ledger(
     `links`: by path of a file, where the page finds it. `made_by`: the command.
     """
     known = {name for part in parts for name in part.statements}
-    cited = [(file, name) for file in files for name in _names(file)]
+    cited = [(file, name) for file in files for name in _names(file.origin)]
     unknown = [(file.path, name) for file, name in cited if known and name not in known and not _place(name)]
-    files = [replace(file, path=links[file.path]) for file in files]
     if not parts:
         names = dict.fromkeys(name for _, name in cited if not _place(name))
         parts = [Part("What is cited", dict.fromkeys(names, ""))]
+    told = [_File(file, links[file.path], {row.finding.name: row for row in summed(file)}) for file in files]
     body, unanswered = [], []
     for part in parts:
         body += ["", f"## {part.title}", "", *_about(part)]
         for name, words in part.statements.items():
-            answers = list(_answers(files, name))
+            answers = list(_answers(told, name))
             body += ["", f"**{name}** {_plain(words)}".rstrip(), "", *(answers or ["- **no answer**"])]
             if not answers:
                 unanswered.append(name)
@@ -64,19 +85,19 @@ def ledger(
         "*Proved* is proved for runs of any length, at the sizes that are listed with the protocol; where it says",
         "*any number*, for any number of those elements. A reason is *needed* if the claim breaks without it. The",
         "steps are those of the shortest run that shows it; `spte prove --runs` prints these runs.",
-        *_eras(files),
+        *_eras(told),
         *body,
         "",
         "## The protocols",
-        *(line for file in files for line in _protocol(file)),
+        *(line for file in told for line in _protocol(file)),
     ]
     return Ledger("\n".join(lines) + "\n", tuple(unanswered), tuple(dict.fromkeys(unknown)))
 
 
-def _names(file: FileResult) -> Iterator[str]:
-    for one in file.origin.cited:
+def _names(origin: Origin) -> Iterator[str]:
+    for one in origin.cited:
         yield from one.names
-    yield from (name for name, _ in file.origin.uncovered)
+    yield from (name for name, _ in origin.uncovered)
 
 
 def _place(name: str) -> bool:
@@ -94,14 +115,17 @@ def _about(part: Part) -> Iterator[str]:
 # --- eras -----------------------------------------------------------------------------------------------------------
 
 
-def _eras(files: Sequence[FileResult]) -> Iterator[str]:
+def _eras(files: Sequence[_File]) -> Iterator[str]:
     """By era, whether a reason is needed."""
     some = [file for file in files if file.origin.eras]
     if not some:
         return
     yield from ["", "## Reasons by era"]
     for file in some:
-        columns = [(_own_era(file), ""), *((era, variant) for variant, era in file.origin.eras)]
+        columns = [
+            (file.origin.era or "as it stands", ""),
+            *((era, variant) for variant, era in file.origin.eras),
+        ]
         yield from ["", f"{_link(file)}: is it needed, of what is claimed and kept?", ""]
         yield f"| reason | {' | '.join(_plain(era) for era, _ in columns)} |"
         yield "|---" * (len(columns) + 1) + "|"
@@ -109,10 +133,6 @@ def _eras(files: Sequence[FileResult]) -> Iterator[str]:
         for name in dict.fromkeys(row.name for row in rows):
             found = [_in_era([r for r in rows if r.name == name and r.variant == v]) for _, v in columns]
             yield f"| `{name}` | {' | '.join(found)} |"
-
-
-def _own_era(file: FileResult) -> str:
-    return file.origin.era or "as it stands"
 
 
 def _in_era(rows: Sequence[Row]) -> str:
@@ -128,7 +148,7 @@ def _in_era(rows: Sequence[Row]) -> str:
 # --- statements -----------------------------------------------------------------------------------------------------
 
 
-def _answers(files: Sequence[FileResult], name: str) -> Iterator[str]:
+def _answers(files: Sequence[_File], name: str) -> Iterator[str]:
     """What answers a statement: claims, mutants and variants, or that it is left out; and where else it is told."""
     for file in files:
         own = [one for one in file.origin.cited if name in one.names]
@@ -142,20 +162,20 @@ def _answers(files: Sequence[FileResult], name: str) -> Iterator[str]:
                 yield f"- not covered, says {_link(file)}: {_plain(why)}"
 
 
-def _claimed(file: FileResult, cited: Cited) -> str:
-    row = next((row for row in summed(file) if row.finding.name == cited.name), None)
+def _claimed(file: _File, cited: Cited) -> str:
+    row = file.claims.get(cited.name)
     told = "not asked" if row is None else _verdict(file, row)
     return f"- {file.protocol}: {_at(file, cited.name)}{_doc(cited.doc)}: **{told}**"
 
 
-def _edit(file: FileResult, cited: Cited) -> str:
+def _edit(file: _File, cited: Cited) -> str:
     """A mutant or a variant, and what came of it."""
     rows = [row for row in file.audit if row.kind == cited.kind and row.name == cited.name]
     told = "; ".join(_came_of(file, row) for row in rows) or "not asked"
     return f"- {file.protocol}: {cited.kind} `{cited.name}`{_doc(cited.doc)}: {told}"
 
 
-def _came_of(file: FileResult, row: Row) -> str:
+def _came_of(file: _File, row: Row) -> str:
     what = ", ".join(_at(file, one) for one in row.claim.split(", ") if one)
     match row.verdict:
         case "caught":
@@ -169,10 +189,10 @@ def _came_of(file: FileResult, row: Row) -> str:
 # --- protocols ------------------------------------------------------------------------------------------------------
 
 
-def _protocol(file: FileResult) -> Iterator[str]:
+def _protocol(file: _File) -> Iterator[str]:
     """A protocol: at which sizes, before whom, and what is claimed of it, with its reasons and what breaks it."""
-    yield from ["", f"### {file.protocol}", "", f"{_link(file)}{_doc(file.doc)}", ""]
-    for result in file.results:
+    yield from ["", f"### {file.protocol}", "", f"{_link(file)}{_doc(file.result.doc)}", ""]
+    for result in file.result.results:
         at = ", ".join(f"{name} {n}" for name, n in result.sizes) or "its one size"
         over = f" up to symmetry ({', '.join(result.symmetry)})" if result.symmetry else ""
         counted = f": {result.states:,} states{over}" if result.states is not None and result.complete else ""
@@ -184,12 +204,12 @@ def _protocol(file: FileResult) -> Iterator[str]:
     yield from (
         f"- left out: {row.name}, as {_plain(row.why)}" for row in observers if row.verdict == "left out"
     )
-    for row in summed(file):
+    for row in file.claims.values():
         if row.finding.role in ("claim", "lemma") and "." not in row.finding.name:
             yield from _claim(file, row)
 
 
-def _claim(file: FileResult, row: Summed) -> Iterator[str]:
+def _claim(file: _File, row: Summed) -> Iterator[str]:
     name = row.finding.name
     yield ""
     anchor = f'<a id="{file.protocol}.{name}"></a>'
@@ -209,12 +229,11 @@ def _found(row: Row) -> str:
     return row.verdict if row.steps is None else f"{row.verdict}, {steps(row.steps)}"
 
 
-def _verdict(file: FileResult, row: Summed) -> str:
-    everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
-    return verdict(row, everything).replace(", cached", "")
+def _verdict(file: _File, row: Summed) -> str:
+    return verdict(row, file.result.asked, cached=False)
 
 
-def _kinds(file: FileResult, name: str) -> str:
+def _kinds(file: _File, name: str) -> str:
     """What more is known of a claim than its verdict: a certificate that was checked, and for any number of what."""
     found = [one for one in file.audit if one.kind in ("certificate", "any number") and not one.status]
     mine = [one for one in found if name in one.claim.split(", ")]
@@ -232,11 +251,11 @@ def _kinds(file: FileResult, name: str) -> str:
 # --- Markdown -------------------------------------------------------------------------------------------------------
 
 
-def _link(file: FileResult) -> str:
-    return f"[{_plain(file.protocol)}]({file.path})"
+def _link(file: _File) -> str:
+    return f"[{_plain(file.protocol)}]({file.link})"
 
 
-def _at(file: FileResult, name: str) -> str:
+def _at(file: _File, name: str) -> str:
     """A claim, and where the page tells of it."""
     return f"[`{name}`](#{file.protocol}.{name})" if "." not in name else f"`{name}`"
 

@@ -81,6 +81,11 @@ class FileResult:
     steps: int | None = None  # how many were asked for, where no proof was
 
     @property
+    def asked(self) -> list[Sizes]:
+        """All sizes asked for."""
+        return [*(result.sizes for result in self.results), *(sizes for sizes, _ in self.missing)]
+
+    @property
     def seconds(self) -> float:
         """How long all of it took, one thing after the other."""
         return sum(one.seconds for one in self.results) + sum(one.seconds for one in self.audit)

@@ -62,7 +62,7 @@ def claims(file: FileResult, brief: bool = False) -> str:
 
     `brief`: of what was audited, only what is not as declared has a line of its own.
     """
-    everything = [*(result.sizes for result in file.results), *(sizes for sizes, _ in file.missing)]
+    everything = file.asked
     rows = summed(file)
     notes = _Footnotes(rows)
     lines = []
@@ -133,14 +133,19 @@ class _Footnotes:
         return [f"[{n}] {text}" for text, n in self._numbers.items()]
 
 
-def verdict(row: Summed, everything: Sequence[Sizes], notes: _Footnotes | None = None) -> str:
-    """`proved (VCPUS 1..4)`; where sizes differ, the verdict that decides comes first."""
+def verdict(
+    row: Summed, everything: Sequence[Sizes], notes: _Footnotes | None = None, *, cached: bool = True
+) -> str:
+    """`proved (VCPUS 1..4)`; where sizes differ, the verdict that decides comes first.
+
+    `cached`: say which ones come from the cache.
+    """
     parts = []
     for one, sizes in row.overall.groups:
         at = where(sizes, everything)
         parts.append(
             word(one)
-            + (", cached" if one.cached else "")
+            + (", cached" if cached and one.cached else "")
             + (f" ({at})" if at else "")
             + (notes.of(one) if notes else "")
         )

@@ -7,27 +7,16 @@ from pathlib import Path
 import pytest
 
 from refine.cli import main
+from tests.engine.test_judge import NETS
 
 Capture = pytest.CaptureFixture[str]
 
-LOCKS = """protocol locks "two locks";
-era "before";
-import lib.lock;
-param VCPUS = 1 in 1..2;
-index vcpu[VCPUS];
-spinlock one;
-spinlock two;
-shared set<vcpu> inside = {};
-thread guest[v in vcpu] {
-    loop {
-        step take { spin_lock(one); }
-        step take_two { spin_lock(two); }
-        step enter { inside += v; }
-        step leave { inside -= v; }
-        step give_two { spin_unlock(two); }
-        step give { spin_unlock(one); }
-    }
-}
+_HEAD, _, _ = NETS.replace("protocol nets;", 'protocol locks "two locks";\nera "before";').partition(
+    "claim alone"
+)
+LOCKS = (
+    _HEAD.replace("1..3", "1..2")
+    + """\
 claim alone "never two": size(inside) <= 1 redundant one.held, two.held cites "S1";
 variant with_one "the second is gone" cites "S2" keeps alone era "after" because one.held {
     delete guest.take_two, guest.give_two;
@@ -37,6 +26,7 @@ mutant free "no lock" cites "B-1", "0123456789ab" breaks alone {
 }
 uncovered "S3" "it is about [time]";
 """
+)
 
 LIST = """[[part]]
 title = "Of locks"
@@ -113,6 +103,13 @@ def test_an_era_that_needs_what_it_does_not_have_is_an_error(folder: Path, capsy
     file.write_text(LOCKS.replace("because one.held {", "because two.held {"))
     assert main(["check", str(file)]) == 2
     assert "E0206" in capsys.readouterr().err
+
+
+def test_a_file_is_of_one_era(folder: Path, capsys: Capture) -> None:
+    file = folder / "locks.spte"
+    file.write_text(LOCKS.replace('era "before";', 'era "before"; era "long before";'))
+    assert main(["check", str(file)]) == 2
+    assert "'era' is declared twice" in capsys.readouterr().err
 
 
 def test_a_reason_that_an_era_is_said_to_need_and_does_not(folder: Path, capsys: Capture) -> None:
