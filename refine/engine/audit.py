@@ -107,12 +107,14 @@ def fate(
     whole: bool = False,
     free: bool = False,
     patient: bool = True,
+    one: bool = False,
 ) -> Fate:
     """Look for runs that break all targets, at one size after the other; what else breaks is told.
 
     `within`: runs of at most so many steps are wanted, so that a longer one does not end the search over sizes.
     `whole`: at each size all claims are decided, not only the targets, and the first size with a loss is the last.
-    `free`: all free claims count as targets. `patient`: a run is expected at some size, more than a proof at all.
+    `one`: the first size at which a target is lost is the last. `free`: all free claims count as targets.
+    `patient`: a run is expected at some size, more than a proof at all.
     """
     ledger = _Ledger()
     asked: dict[Sizes, System] = {}
@@ -126,7 +128,8 @@ def fate(
             for n in wanted
             if n not in ledger.broken or (within is not None and ledger.broken[n].steps > within)
         ]
-        if not left or ledger.interrupted or (whole and ledger.broken):
+        lost = ledger.broken if whole else ledger.broken.keys() & set(wanted)
+        if not left or ledger.interrupted or ((whole or one) and lost):
             break
         asked[row] = system
         if all(row in ledger.proved.get(n, ()) for n in left):

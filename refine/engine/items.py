@@ -59,7 +59,6 @@ class InEra:
     era: str
     name: str
     needed: bool
-    uses: tuple[str, ...]  # the claims that name it as a reason
     keeps: tuple[str, ...]
     beside: Edits  # of the variant
     edits: Edits  # and with the element dropped
@@ -136,16 +135,13 @@ def _in_era(loaded: Loaded, item: ast.Edited, keeps: tuple[str, ...], edits: Edi
         return
     needed = {frozenset(outline.named(path)): path for path in item.because}
     names: dict[frozenset[str], str] = {}
-    uses: dict[frozenset[str], list[str]] = {}
     for claim in keeps:
         for reason in outline.reasons.get(claim, ()):
-            keys = frozenset(reason.keys)
-            names.setdefault(keys, reason.name)
-            uses.setdefault(keys, []).append(claim)
+            names.setdefault(frozenset(reason.keys), reason.name)
     for keys, name in {**{keys: str(path) for keys, path in needed.items()}, **names}.items():
         if keys:
             yield InEra(
-                item.name.name, item.era.value, name, keys in needed, tuple(uses.get(keys, ())), keeps, edits,
+                item.name.name, item.era.value, name, keys in needed, keeps, edits,
                 edits.and_dropping(keys, outline), needed[keys].span if keys in needed else item.span,
             )  # fmt: skip
 

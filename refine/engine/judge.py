@@ -223,13 +223,10 @@ def _together(item: Dropped, found: Fate) -> Iterator[Judgement]:
 
 
 def _in_era(case: Case, item: InEra, how: How) -> Judgement:
-    """Whether what an era keeps needs something; asked first of the claims that name it."""
+    """Whether what an era keeps needs something: if any of it breaks without."""
     edited = Case(case.loaded, case.rows, item.edits)
-    found = fate(edited, item.uses or item.keeps, how, patient=item.needed)
+    found = fate(edited, item.keeps, how, patient=item.needed, one=True)
     left = [name for name in item.keeps if name not in found.proved]
-    if left and not found.lost(item.keeps):
-        found = fate(edited, left, how, patient=item.needed)
-        left = [name for name in left if name not in found.proved]
     base = replace(_of("era", item.name, found, item.keeps), variant=item.variant, doc=item.era)
     lost = found.lost(item.keeps)
     if lost:

@@ -65,6 +65,21 @@ def verdicts(text: str, how: How = HOW) -> dict[str, str]:
     }
 
 
+def test_an_era_needs_a_reason_as_soon_as_one_of_what_it_keeps_breaks() -> None:
+    text = (
+        NETS.replace("because one.held, two.held", "because one.held")
+        + """
+claim listed: forall v in vcpu. v in inside -> guest[v] at leave;
+variant later keeps alone, listed era "later" because one.held {
+    delete guest.take_two, guest.give_two;
+}
+"""
+    )
+    [found] = [j for j in judged(text) if j.kind == "era"]
+    assert (found.verdict, found.claim, found.standing) == ("needed", "alone", "as declared")
+    assert [dict(sizes) for sizes in found.asked] == [{"VCPUS": 1}, {"VCPUS": 2}]  # and not at 3
+
+
 def test_a_reason_is_needed_if_its_claim_breaks_at_some_size() -> None:
     text = (
         NETS.replace("because one.held, two.held", "because one.held")
